@@ -1,0 +1,20 @@
+"""The data layer: a name or a path becomes uint8 images and labels, and later batches, in NumPy."""
+
+from common.data.batches import normalise, orders
+from common.data.dataset import DataSet
+from common.data.fits import check_fits
+from common.data.names import NAMES, Entry, catalogue, load
+from common.data.split import shuffled_split, stratified_split
+
+__all__ = [
+    "NAMES",
+    "DataSet",
+    "Entry",
+    "catalogue",
+    "check_fits",
+    "load",
+    "normalise",
+    "orders",
+    "shuffled_split",
+    "stratified_split",
+]

@@ -1,0 +1,99 @@
+"""What compare asks of a worker: one JSON object a line. Paths travel, arrays do not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from common.layout import Layout
+from common.locate import locate
+from common.recipes import Recipe
+from common.spec import Spec
+from common.specs import get
+
+Dtype = Literal["float32", "float64"]
+Device = Literal["cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class Build:
+    """Which port to make, with which weights, and how its numbers lie in memory."""
+
+    port: str  # "torch_impl.models.lenet:LeNet" or "path/file.py:Name"
+    spec: str  # a name in common.specs, or "path/file.py:NAME"
+    weights: str  # safetensors, canonical
+    dtype: Dtype = "float32"
+    layout: Layout = "nchw"
+    device: Device = "cpu"
+
+
+@dataclass(frozen=True)
+class TraceJob:
+    """Run the port once, forward and backward, in evaluation mode, and record everything."""
+
+    build: Build
+    probe: str  # safetensors: one array for each input, and "labels"
+    out: str  # the trace to write
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """Train as the recipe says, over saved batches in a saved order."""
+
+    build: Build
+    recipe: Recipe
+    data: str  # safetensors: x_train, y_train, x_test, y_test; images normalised
+    orders: str  # safetensors: "orders" (epochs, N), one permutation an epoch
+    out: str  # folder for weights, history and test logits
+
+
+@dataclass(frozen=True)
+class BenchJob:
+    """Time epochs of our training loop and of a bare hand-written one, in turn."""
+
+    build: Build
+    recipe: Recipe
+    data: str
+    orders: str  # the first order is used, again and again
+    repeats: int  # timed epochs of each loop, after one of each that is not timed
+
+
+Job = TraceJob | TrainJob | BenchJob
+JOBS: dict[str, type[Job]] = {"trace": TraceJob, "train": TrainJob, "bench": BenchJob}
+
+
+def to_line(job: Job, number: int) -> str:
+    """The job as one line of JSON."""
+    (do,) = [name for name, kind in JOBS.items() if isinstance(job, kind)]
+    return json.dumps({"job": number, "do": do, "with": asdict(job)})
+
+
+def from_dict(do: str, fields: Mapping[str, Any]) -> Job:
+    """The job that `to_line` wrote."""
+    fields = dict(fields)
+    build = Build(**fields.pop("build"))
+    if do == "trace":
+        return TraceJob(build, **fields)
+    recipe = fields.pop("recipe")
+    recipe = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items()}
+    kind = TrainJob if do == "train" else BenchJob
+    return kind(build=build, recipe=Recipe(**recipe), **fields)
+
+
+def spec_of(build: Build) -> Spec:
+    """The spec that a port is held against."""
+    if ":" not in build.spec:
+        return get(build.spec)
+    spec = locate(build.spec)
+    assert isinstance(spec, Spec)
+    return spec
+
+
+def out_folder(job: TrainJob) -> Path:
+    """The folder a training writes into, made where it is missing."""
+    folder = Path(job.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,46 @@
+"""Finds the object that "package.module:name" or "path/file.py:name" stands for."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from common.errors import UsageError
+
+
+def locate(reference: str) -> Any:
+    """The object itself. UsageError where the module, the file or the name is not there."""
+    place, colon, name = reference.rpartition(":")
+    if not colon or not place or not name:
+        raise UsageError(f"{reference!r}: expected package.module:name or path/file.py:name")
+    module = from_file(Path(place)) if place.endswith(".py") else from_name(place)
+    if not hasattr(module, name):
+        raise UsageError(f"{reference!r}: {place} has no {name!r}")
+    return getattr(module, name)
+
+
+def from_name(name: str) -> ModuleType:
+    """An importable module; an import that fails inside it is not hidden."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(error.name + ".")):
+            raise UsageError(f"there is no module {name!r}") from None
+        raise
+
+
+def from_file(path: Path) -> ModuleType:
+    """A module of its own, made anew each time, so that an edited file is never stale."""
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}")
+    name = f"located_{path.stem}"
+    module_spec = importlib.util.spec_from_file_location(name, path)
+    assert module_spec is not None and module_spec.loader is not None
+    module = importlib.util.module_from_spec(module_spec)
+    sys.modules[name] = module
+    module_spec.loader.exec_module(module)
+    return module

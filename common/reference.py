@@ -1,0 +1,258 @@
+"""Runs a spec in NumPy float64: the third witness, one readable function for each op.
+
+Every op also accepts complex arrays and is analytic in them, branching on the real part only.
+That makes the complex-step derivative exact: with x + 1e-30j * d, the imaginary part of the
+output divided by 1e-30 is J(x) d, free of cancellation (Squire and Trapp, SIAM Review 40(1),
+1998). The gradients of both frameworks are judged with it, and no backward pass is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.rules import window_count
+from common.spec import Layer, Spec
+
+Array = NDArray[Any]
+Settings = Mapping[str, Any]
+Tensors = Mapping[str, Array]
+
+STEP = 1e-30  # far below 1, so that STEP**2 vanishes against any real part in float64
+
+
+def run(spec: Spec, weights: Tensors, inputs: Tensors) -> dict[str, Array]:
+    """Output of every layer in evaluation mode, (N, ...) channels first, plus the inputs.
+
+    `weights` maps "layer.tensor" to canonical arrays, `inputs` each input to (N, C, H, W).
+    """
+    values: dict[str, Array] = {name: wide(inputs[name]) for name in spec.inputs}
+    for layer in spec.layers:
+        sources = [values[name] for name in layer.reads]
+        values[layer.name] = apply(layer, sources, owned(layer, weights))
+    return values
+
+
+def apply(layer: Layer, sources: Sequence[Array], own: Tensors) -> Array:
+    """One layer on its sources, in float64 (or complex128), evaluation mode."""
+    sources = [wide(source) for source in sources]
+    return OPS[layer.op](layer.settings, sources, {name: wide(t) for name, t in own.items()})
+
+
+def push_forward(
+    layer: Layer,
+    sources: Sequence[Array],
+    own: Tensors,
+    source_steps: Sequence[Array | None],
+    own_steps: Tensors,
+) -> Array:
+    """J d: the change of the layer's output along the given directions, exact to rounding."""
+    moved = [
+        wide(x) if d is None else wide(x) + 1j * STEP * d
+        for x, d in zip(sources, source_steps, strict=True)
+    ]
+    tensors = {
+        name: wide(t) + 1j * STEP * own_steps[name] if name in own_steps else wide(t)
+        for name, t in own.items()
+    }
+    return np.imag(OPS[layer.op](layer.settings, moved, tensors)) / STEP
+
+
+def owned(layer: Layer, weights: Tensors) -> dict[str, Array]:
+    """The layer's own tensors, by their short names."""
+    prefix = layer.name + "."
+    return {
+        name.removeprefix(prefix): array
+        for name, array in weights.items()
+        if name.startswith(prefix) and "." not in name.removeprefix(prefix)
+    }
+
+
+def wide(x: Array) -> Array:
+    """The same numbers in float64, complex ones in complex128."""
+    return np.asarray(x, dtype=np.complex128 if np.iscomplexobj(x) else np.float64)
+
+
+def windows(x: Array, a: Settings, size: tuple[int, int], fill: float = 0.0) -> Array:
+    """Every kernel-sized view of x: (N, C, H, W) -> (N, C, H', W', kh, kw)."""
+    rows, columns = margins(x, a, size)
+    pads = [(m.before, m.after + m.beyond) for m in (rows, columns)]
+    return slide(np.pad(x, [(0, 0), (0, 0), *pads], constant_values=fill), a, rows, columns)
+
+
+@dataclass(frozen=True)
+class Margin:
+    """One axis of a sliding window: views, their span, padding, and what rounding up reads."""
+
+    count: int
+    span: int
+    before: int
+    after: int
+    beyond: int
+
+
+def margins(x: Array, a: Settings, size: tuple[int, int]) -> list[Margin]:
+    """The windows' geometry along height and width."""
+    found = []
+    for axis, length in enumerate(x.shape[2:]):
+        stride, (before, after) = a["stride"][axis], a["padding"][axis]
+        span = a.get("dilation", (1, 1))[axis] * (size[axis] - 1) + 1
+        count = window_count(length, span, stride, (before, after), a.get("ceil", False))
+        beyond = max(0, (count - 1) * stride + span - (length + before + after))
+        found.append(Margin(count, span, before, after, beyond))
+    return found
+
+
+def slide(x: Array, a: Settings, rows: Margin, columns: Margin) -> Array:
+    """Views of the already padded x: (N, C, H, W) -> (N, C, H', W', kh, kw)."""
+    view = np.lib.stride_tricks.sliding_window_view(x, (rows.span, columns.span), axis=(2, 3))
+    (down, right), dilation = a["stride"], a.get("dilation", (1, 1))
+    view = view[:, :, ::down, ::right, :: dilation[0], :: dilation[1]]
+    return view[:, :, : rows.count, : columns.count]
+
+
+def conv(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """Cross-correlation in groups: (N, C, H, W) with (O, C/g, kh, kw) -> (N, O, H', W')."""
+    weight, groups = own["weight"], a["groups"]
+    view = windows(xs[0], a, a["kernel"])
+    parts = [
+        np.einsum("nchwij,ocij->nohw", part, kernel, optimize=True)
+        for part, kernel in zip(
+            np.split(view, groups, axis=1), np.split(weight, groups), strict=True
+        )
+    ]
+    y: Array = np.concatenate(parts, axis=1)
+    return y + own["bias"][:, None, None] if a["bias"] else y
+
+
+def dense(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """(N, I) with (O, I) -> (N, O)."""
+    y: Array = xs[0] @ own["weight"].T
+    return y + own["bias"] if a["bias"] else y
+
+
+def batch_norm(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """Running statistics: scale * (x - mean) / sqrt(var + eps) + shift, per channel."""
+    axes = (slice(None),) + (None,) * (xs[0].ndim - 2)
+    scale, shift, mean, var = (own[name][axes] for name in ("scale", "shift", "mean", "var"))
+    y: Array = scale * (xs[0] - mean) / np.sqrt(var + a["eps"]) + shift
+    return y
+
+
+def max_pool(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """Largest real part of each window, the first one where several are equal."""
+    view = windows(xs[0], a, a["size"], fill=-np.inf)
+    flat = view.reshape(*view.shape[:4], -1)
+    first = np.argmax(flat.real, axis=-1)[..., None]
+    return np.take_along_axis(flat, first, axis=-1)[..., 0]
+
+
+def avg_pool(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """Sum of each window over the number of places that count."""
+    total = windows(xs[0], a, a["size"]).sum(axis=(-1, -2))
+    return np.asarray(total / pool_divisor(a, xs[0]))
+
+
+def pool_divisor(a: Settings, x: Array) -> Array:
+    """Places of each window that count: real values, and padding where `count_border` says so.
+
+    What rounding up reads behind the padding never counts (the rule of Caffe and PyTorch).
+    """
+    rows, columns = margins(x, a, a["size"])
+    border = [(m.before, m.after) for m in (rows, columns)]
+    beyond = [(0, m.beyond) for m in (rows, columns)]
+    places = np.pad(np.ones(x.shape[2:]), border, constant_values=float(a["count_border"]))
+    view = slide(np.pad(places, beyond)[None, None], a, rows, columns)
+    return np.asarray(view.sum(axis=(-1, -2)))
+
+
+def global_avg_pool(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """Mean over height and width: (N, C, H, W) -> (N, C, 1, 1)."""
+    return np.asarray(xs[0].mean(axis=(2, 3), keepdims=True))
+
+
+def relu(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """max(x, 0); NaN stays NaN."""
+    return np.where(xs[0].real <= 0, 0.0, xs[0])
+
+
+def sigmoid(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """1 / (1 + exp(-x)), written with tanh, which cannot overflow."""
+    return np.asarray(0.5 * (np.tanh(0.5 * xs[0]) + 1.0))
+
+
+def tanh(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """Hyperbolic tangent."""
+    return np.asarray(np.tanh(xs[0]))
+
+
+def softmax(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """Over the features, shifted by the largest so that exp cannot overflow."""
+    e = np.exp(xs[0] - xs[0].real.max(axis=1, keepdims=True))
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+
+def flatten(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """(N, C, H, W) -> (N, C * H * W)."""
+    return xs[0].reshape(len(xs[0]), -1)
+
+
+def add(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """Sum of the sources."""
+    return np.asarray(sum(xs[1:], start=xs[0]))
+
+
+def concat(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """The sources one after the other along axis 1."""
+    return np.concatenate(list(xs), axis=1)
+
+
+OPS: dict[str, Callable[[Settings, Sequence[Array], Tensors], Array]] = {
+    "conv": conv,
+    "dense": dense,
+    "batch_norm": batch_norm,
+    "max_pool": max_pool,
+    "avg_pool": avg_pool,
+    "global_avg_pool": global_avg_pool,
+    "relu": relu,
+    "sigmoid": sigmoid,
+    "tanh": tanh,
+    "softmax": softmax,
+    "flatten": flatten,
+    "add": add,
+    "concat": concat,
+}
+
+
+def cross_entropy(logits: Array, labels: Array) -> Array:
+    """Mean over the batch of -log softmax(logits)[label]: (N, K), (N,) -> scalar."""
+    logits = wide(logits)
+    shifted = logits - logits.real.max(axis=1, keepdims=True)
+    log_total = np.log(np.exp(shifted).sum(axis=1))
+    return np.asarray(np.mean(log_total - shifted[np.arange(len(labels)), labels]))
+
+
+def ties(layer: Layer, x: Array) -> Array:
+    """Where x (N, C, H, W) shares the largest value of a pooling window with another place.
+
+    The gradient of such a place is one of several right answers, so it is counted apart.
+    """
+    x = wide(x)
+    if layer.op == "relu":
+        return np.asarray(x == 0)
+    if layer.op != "max_pool":
+        return np.zeros(x.shape, dtype=bool)
+    a = layer.settings
+    view = windows(x, a, a["size"], fill=-np.inf)
+    largest = view.max(axis=(-1, -2), keepdims=True)
+    tied = (view == largest) & ((view == largest).sum(axis=(-1, -2), keepdims=True) > 1)
+    index = np.arange(x[0, 0].size, dtype=np.float64).reshape(1, 1, *x.shape[2:])
+    places = windows(index, a, a["size"], fill=-1.0)
+    marked = np.zeros((*x.shape[:2], x[0, 0].size + 1), dtype=bool)
+    n, c, *_ = np.nonzero(tied)
+    marked[n, c, np.broadcast_to(places, view.shape)[tied].astype(int)] = True
+    return marked[..., :-1].reshape(x.shape)

@@ -1,0 +1,109 @@
+"""Rung 0: the same layers and the same parameters, tensor by tensor, on both sides and the spec."""
+
+from __future__ import annotations
+
+from math import prod
+
+from common.result import Structure, digest
+from common.spec import count_parameters, layer_parameters, tensors
+from compare.evidence import SIDES, Evidence
+from compare.verdict import Check, Culprit, Verdict
+
+ID, RUNG = "structure", 0
+Layers = dict[str, Structure]
+
+
+def judge(evidence: Evidence) -> Check:
+    """Ops, tensors, shapes, trainability and totals; that the weights given are held bit by bit."""
+    built = {side: evidence.traces[side, "float64"].structure for side in SIDES}
+    culprits = [
+        Culprit(RUNG, layer, side, None, fault)
+        for side in SIDES
+        for layer, fault in faults(evidence, built[side])
+    ]
+    expected = [f"{layer}.{name}" for layer, own in tensors(evidence.spec).items() for name in own]
+    seen = sum(all(holds(built[side], name) for side in SIDES) for name in expected)
+    totals = [totals_of(built[side]) for side in SIDES]
+    return Check(
+        ID,
+        RUNG,
+        Verdict.DIFFERENT if culprits else Verdict.SAME,
+        culprits_first(culprits) or f"{sentence(totals, evidence)}; {seen}/{len(expected)} tensors",
+        culprits=tuple(culprits),
+        layers=rows(evidence, built),
+        coverage=(seen, len(expected)),
+    )
+
+
+def faults(evidence: Evidence, built: Layers) -> list[tuple[str, str]]:
+    """(layer, what is wrong) for one side, in the spec's order, then what the spec lacks."""
+    found = []
+    for layer in evidence.spec.layers:
+        if layer.name not in built:
+            found.append((layer.name, f"there is no layer called {layer.name!r}"))
+        elif built[layer.name].kind != layer.op:
+            found.append((layer.name, f"is a {built[layer.name].kind}, the spec says {layer.op}"))
+        else:
+            found += [(layer.name, f) for f in tensor_faults(evidence, layer.name, built)]
+    known = {layer.name for layer in evidence.spec.layers}
+    found += [(name, "is not in the spec") for name in built if name not in known]
+    return found
+
+
+def tensor_faults(evidence: Evidence, layer: str, built: Layers) -> list[str]:
+    """What is wrong with the tensors of one layer."""
+    expected, held = tensors(evidence.spec)[layer], built[layer].tensors
+    found = [f"has no {name}" for name in expected if name not in held]
+    found += [f"has a {name}, the spec none" for name in held if name not in expected]
+    for name in expected.keys() & held.keys():
+        shape, trainable = tuple(held[name]["shape"]), held[name]["trainable"]
+        if shape != expected[name].shape:
+            found.append(f"{name} is {shape}, the spec says {expected[name].shape}")
+        elif trainable != expected[name].trainable:
+            found.append(f"{name} is {'' if trainable else 'not '}trained, the spec says otherwise")
+        elif held[name]["sha256"] != digest(evidence.weights[f"{layer}.{name}"].astype("float64")):
+            found.append(f"{name} does not hold the numbers it was given")
+    return sorted(found)
+
+
+def holds(built: Layers, tensor: str) -> bool:
+    layer, _, name = tensor.rpartition(".")
+    return layer in built and name in built[layer].tensors
+
+
+def totals_of(built: Layers) -> tuple[int, int]:
+    """(trainable, non-trainable) numbers of one side."""
+    sizes = [(prod(t["shape"]), t["trainable"]) for x in built.values() for t in x.tensors.values()]
+    trainable = sum(size for size, trained in sizes if trained)
+    return trainable, sum(size for size, _ in sizes) - trainable
+
+
+def sentence(totals: list[tuple[int, int]], evidence: Evidence) -> str:
+    """`44,426 = 44,426 = spec`, and the running statistics where there are any."""
+    text = f"{totals[0][0]:,} = {totals[1][0]:,} = spec trainable"
+    if count_parameters(evidence.spec)[1]:
+        text += f", {totals[0][1]:,} = {totals[1][1]:,} = spec not"
+    return text
+
+
+def culprits_first(culprits: list[Culprit]) -> str:
+    """The first fault, and how many there are; empty where there is none."""
+    if not culprits:
+        return ""
+    first = culprits[0]
+    more = f" (and {len(culprits) - 1} more)" if len(culprits) > 1 else ""
+    return f"{first.side} {first.layer}: {first.detail}{more}"
+
+
+def rows(evidence: Evidence, built: dict[str, Layers]) -> dict[str, dict[str, object]]:
+    """Trainable numbers of every layer: the spec's, and each side's."""
+    return {
+        name: {"parameters": count}
+        | {
+            f"parameters_{side}": totals_of({name: built[side][name]})[0]
+            if name in built[side]
+            else None
+            for side in SIDES
+        }
+        for name, count in layer_parameters(evidence.spec).items()
+    }

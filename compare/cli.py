@@ -1,0 +1,289 @@
+"""The command line: options in, a report on standard output, the exit status that scripts read."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from common.errors import CompareError
+
+COMMANDS = ("run", "check", "bench", "list", "describe", "judge", "report")
+INTERRUPTED = 130
+Document = dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command. Returns its exit status; see README.md for what each means."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0].startswith("-") and given[0] not in ("-h", "--help", "--version"):
+        given.insert(0, "run")  # `compare --model lenet`
+    options = parser().parse_args(given)
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        return int(options.command(options, given))
+    except CompareError as error:
+        if options.debug:
+            traceback.print_exc()
+        print(f"compare: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("compare: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+def stop(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends as Ctrl-C does, so that no worker is left behind."""
+    raise KeyboardInterrupt
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors in one line, without the usage in front of it."""
+
+    def error(self, message: str) -> Any:
+        print(f"compare: {message} (see {self.prog} --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = Parser(
+        prog="compare",
+        description="The same convolutional networks in PyTorch and in Keras: are they the same?",
+        epilog="`compare --model NAME` is `compare run --model NAME`. Exit status: 0 they match, "
+        "1 they differ, 2 a mistake in the options or the data, 3 a worker failed, "
+        "4 inconclusive.",
+    )
+    top.add_argument("--version", action="version", version="compare-ports 0.1.0")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    run = commands.add_parser("run", help="check both ports, train both, compare them")
+    add_model(run)
+    add_training(run)
+    add_execution(run)
+    run.set_defaults(command=run_command, train=True)
+
+    check = commands.add_parser("check", help="check both ports, without training")
+    add_model(check)
+    add_execution(check)
+    check.set_defaults(command=run_command, train=False)
+
+    bench = commands.add_parser("bench", help="throughput, start-up and memory of both")
+    add_model(bench)
+    add_training(bench)
+    add_execution(bench, folder=False)
+    bench.add_argument("--repeats", type=count, default=10, help="pairs of epochs a launch (10)")
+    bench.add_argument("--launches", type=count, default=3, help="starts of each worker (3)")
+    bench.set_defaults(command=bench_command, train=True)
+
+    listing = commands.add_parser("list", help="models, data sets and checks")
+    listing.add_argument("--data-dir", type=Path, help="where to look for data sets first")
+    listing.set_defaults(command=list_command)
+
+    describe = commands.add_parser("describe", help="a model's layers: shapes and counts")
+    describe.add_argument("model", metavar="NAME")
+    describe.set_defaults(command=describe_command)
+
+    judge = commands.add_parser("judge", help="judge a run folder again, without a framework")
+    judge.add_argument("run", metavar="RUN", type=Path)
+    judge.set_defaults(command=judge_command)
+
+    report = commands.add_parser("report", help="print a run's report again")
+    report.add_argument("run", metavar="RUN", type=Path)
+    report.set_defaults(command=report_command)
+
+    for command in (run, check, bench, listing, describe, judge, report):
+        command.add_argument("--json", metavar="FILE", help="write the result as JSON; - prints it")
+        command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return top
+
+
+def add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", required=True, metavar="NAME", help="see `compare list`")
+    command.add_argument("--seed", type=seed, default=0, help="of weights and order (0)")
+
+
+def add_training(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", default="", metavar="NAME|PATH", help="data set, or an .npz")
+    command.add_argument("--data-dir", type=Path, help="where to look for data sets first")
+    command.add_argument("--recipe", default="default", metavar="NAME", help="how to train")
+    command.add_argument("--epochs", type=count, help="instead of the recipe's")
+    command.add_argument("--batch-size", type=count, help="instead of the recipe's")
+    command.add_argument("--lr", type=positive, help="learning rate instead of the recipe's")
+    command.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+
+
+def add_execution(command: argparse.ArgumentParser, folder: bool = True) -> None:
+    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    command.add_argument("--layout", choices=("native", "nchw", "nhwc"), default="native")
+    command.add_argument("--torch-python", metavar="PATH", help="interpreter with PyTorch")
+    command.add_argument("--keras-python", metavar="PATH", help="interpreter with Keras")
+    command.add_argument(
+        "--timeout", type=positive, default=600.0, metavar="S",
+        help="longest silence of a worker in seconds before it counts as hung (600)",
+    )  # fmt: skip
+    command.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    if folder:
+        command.add_argument("--out", type=Path, metavar="DIR", help="run folder (runs/...)")
+        command.add_argument(
+            "--jobs", type=int, choices=(1, 2), default=2,
+            help="workers at work at once; 1 for clean timings (2)",
+        )  # fmt: skip
+
+
+def count(text: str) -> int:
+    """A positive whole number."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive whole number, got {text!r}")
+    return value
+
+
+def seed(text: str) -> int:
+    """A whole number from 0 to 2**32 - 1."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from 0 to {2**32 - 1}, got {text!r}"
+        )
+    return value
+
+
+def positive(text: str) -> float:
+    """A positive, finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
+    return value
+
+
+def options_of(given: argparse.Namespace) -> Any:
+    """The run's options; the modules behind them are loaded here, so that --help is quick."""
+    from compare.run import Options
+
+    pythons = {"torch": given.torch_python, "keras": given.keras_python}
+    return Options(
+        model=given.model,
+        data=getattr(given, "data", ""),
+        recipe=getattr(given, "recipe", "default"),
+        epochs=getattr(given, "epochs", None),
+        batch_size=getattr(given, "batch_size", None),
+        learning_rate=getattr(given, "lr", None),
+        seed=given.seed,
+        dtype=getattr(given, "dtype", "float32"),
+        layout=given.layout,
+        device=given.device,
+        python={side: path for side, path in pythons.items() if path},
+        out=getattr(given, "out", None),
+        data_dir=getattr(given, "data_dir", None),
+        timeout=given.timeout,
+        jobs=getattr(given, "jobs", 2),
+        quiet=given.quiet,
+        train=given.train,
+    )
+
+
+def run_command(given: argparse.Namespace, arguments: list[str]) -> int:
+    """`compare run` and `compare check`."""
+    from compare import document, report
+    from compare.folder import write_text
+    from compare.run import run
+
+    check_json(given)
+    outcome = run(options_of(given))
+    result = document.of_run(outcome, arguments)
+    text = report.text(result)
+    write_text(outcome.folder / "report.txt", text)
+    show(given, text, result)
+    return int(result["exit_status"])
+
+
+def bench_command(given: argparse.Namespace, arguments: list[str]) -> int:
+    """`compare bench`."""
+    from compare import bench
+
+    check_json(given)
+    result = bench.bench(options_of(given), given.repeats, given.launches)
+    result["command"] = ["compare", *arguments]
+    show(given, bench.text(result), result)
+    return int(result["exit_status"])
+
+
+def list_command(given: argparse.Namespace, arguments: list[str]) -> int:
+    """`compare list`."""
+    from compare import catalogue
+
+    result = catalogue.listing(given.data_dir)
+    show(given, catalogue.listing_text(result), result)
+    return 0
+
+
+def describe_command(given: argparse.Namespace, arguments: list[str]) -> int:
+    """`compare describe NAME`."""
+    from compare import catalogue
+
+    result = catalogue.description(given.model)
+    show(given, catalogue.description_text(result), result)
+    return 0
+
+
+def judge_command(given: argparse.Namespace, arguments: list[str]) -> int:
+    """`compare judge RUN`."""
+    from compare import document, report
+
+    result = document.of_folder(given.run)
+    show(given, report.text(result), result)
+    return int(result["exit_status"])
+
+
+def report_command(given: argparse.Namespace, arguments: list[str]) -> int:
+    """`compare report RUN`."""
+    from compare import report
+    from compare.folder import read_json
+
+    result = read_json(given.run / "result.json")
+    show(given, report.text(result), result)
+    return int(result["exit_status"])
+
+
+def check_json(given: argparse.Namespace) -> None:
+    """Refuses an unwritable --json before the work, not after it."""
+    from compare.folder import check_writable
+
+    if given.json and given.json != "-":
+        check_writable("--json", Path(given.json))
+
+
+def show(given: argparse.Namespace, text: str, result: Document) -> None:
+    """The report on standard output, or pure JSON there with `--json -`."""
+    from compare.folder import write_text
+
+    written = json.dumps(result, indent=2, allow_nan=False) + "\n"
+    if given.json == "-":
+        print(written, end="")
+        return
+    if given.json:
+        write_text(Path(given.json), written)
+    print(text, end="")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,234 @@
+"""The result as JSON (names are fixed by the interface): the one thing that reports are made of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common import reference, specs, tensors
+from common.spec import count_parameters, layer_parameters
+from compare.checks import climb
+from compare.checks.structure import totals_of
+from compare.evidence import DTYPES, SIDES, STEPS, Evidence, load
+from compare.folder import read_json, write_json
+from compare.run import Outcome
+from compare.verdict import EXIT_STATUS, WORKER_FAILED, Check, Verdict, worst
+
+Document = dict[str, Any]
+SCHEMA_VERSION = 1
+
+
+def of_run(outcome: Outcome, command: list[str]) -> Document:
+    """Judges what the run left in its folder, and writes manifest.json and result.json there."""
+    manifest = finite(manifest_of(outcome, command))
+    write_json(outcome.folder / "manifest.json", manifest)
+    document = judged(manifest, outcome.folder)
+    write_json(outcome.folder / "result.json", document)
+    return document
+
+
+def of_folder(folder: Path) -> Document:
+    """Judges a saved run again, with neither framework installed."""
+    return judged(read_json(folder / "manifest.json"), folder)
+
+
+def manifest_of(outcome: Outcome, command: list[str]) -> Document:
+    """What was run, on what, with what: everything but the findings."""
+    options = outcome.options
+    document: Document = {
+        "schema_version": SCHEMA_VERSION,
+        "command": ["compare", *command],
+        "kind": "run" if options.train else "check",
+        "model": outcome.spec.name,
+        "source": outcome.spec.source,
+        "seed": options.seed,
+        "dtype": options.dtype,
+        "device": outcome.device,
+        "init": "shared",
+        "layout": options.layout,
+        "run": str(outcome.folder),
+        "backends": {side: backend_of(outcome, side) for side in SIDES},
+    }
+    if outcome.data is not None and outcome.recipe is not None:
+        document["data"] = {
+            "name": outcome.data.name,
+            "source": outcome.data.source,
+            "sha256": outcome.data.sha256,
+            "train": len(outcome.data.y_train),
+            "test": len(outcome.data.y_test),
+        }
+        document["recipe"] = asdict(outcome.recipe)
+    return document
+
+
+def backend_of(outcome: Outcome, side: str) -> Document:
+    """One framework: its environment, and its training where it finished one."""
+    environment = outcome.environments.get(side, {})
+    done = outcome.training.get(side, {})
+    history = done.get("history", [])
+    seconds = sum(row["seconds"] for row in history)
+    samples = len(outcome.data.y_train) if outcome.data else 0
+    rates = sorted(samples / row["seconds"] for row in history)
+    return {
+        "status": "failed" if side in outcome.failures else "ok",
+        "error": outcome.failures.get(side),
+        "framework": environment.get("framework"),
+        "python": environment.get("python"),
+        "numpy": environment.get("numpy"),
+        "device": environment.get("cuda") if outcome.device == "cuda" else "cpu",
+        "layout": layout_word(side, outcome.layouts.get(side, "")),
+        "threads": environment.get("threads"),
+        "tf32": environment.get("tf32"),
+        "onednn": environment.get("onednn"),
+        "history": history,
+        "train_seconds": seconds or None,
+        "samples_per_second": rates[len(rates) // 2] if rates else None,
+        "startup_seconds": environment.get("startup_seconds"),
+        "peak_memory_bytes": done.get("peak_memory_bytes"),
+    }
+
+
+def layout_word(side: str, layout: str) -> str:
+    """How the port's arrays are shaped; PyTorch's channels_last changes their strides alone."""
+    if side == "torch":
+        return "NCHW, channels_last memory" if layout == "nhwc" else "NCHW"
+    return layout.upper()
+
+
+def judged(manifest: Document, folder: Path) -> Document:
+    """The manifest with the findings: layers, checks, culprits, comparison, verdict, status."""
+    document = {**manifest, "run": str(folder)}
+    if traced(folder):
+        evidence = load(folder, specs.get(manifest["model"]))
+        document |= findings(evidence, climb(evidence))
+        for side in SIDES:
+            document["backends"][side]["parameters"] = document["parameters"][side]
+        document["comparison"] = comparison_of(folder, document)
+    else:
+        document |= {"layers": [], "checks": [], "culprits": [], "coverage": {}, "comparison": {}}
+        document["verdict"] = Verdict.NOT_PROVEN.value
+    failed = any(backend["status"] == "failed" for backend in document["backends"].values())
+    status = EXIT_STATUS[Verdict(document["verdict"])]
+    document["exit_status"] = WORKER_FAILED if failed else status
+    return Document(finite(document))
+
+
+def traced(folder: Path) -> bool:
+    """Whether both sides left both traces."""
+    return all(
+        (folder / side / f"trace-{dtype}.safetensors").exists()
+        for side in SIDES
+        for dtype in DTYPES
+    )
+
+
+def findings(evidence: Evidence, checks: list[Check]) -> Document:
+    """Layers, checks, culprits, coverage and the verdict."""
+    by_id = {check.id: check for check in checks}
+    coverage = {
+        "layers": by_id["forward"].coverage,
+        "parameters": by_id["structure"].coverage,
+        "gradients": by_id["gradients"].coverage,
+    }
+    if "step" in by_id:
+        coverage["steps"] = (len(STEPS), len(STEPS))
+    short = [name for name, (seen, total) in coverage.items() if seen < total]
+    verdict = worst([check.verdict for check in checks])
+    if verdict.agrees and short:
+        verdict = Verdict.NOT_PROVEN
+    totals = {side: totals_of(evidence.traces[side, "float64"].structure) for side in SIDES}
+    return {
+        "parameters": {
+            "spec": pair_of(count_parameters(evidence.spec)),
+            **{side: pair_of(totals[side]) for side in SIDES},
+        },
+        "layers": [layer_row(evidence, name, by_id) for name in layer_parameters(evidence.spec)],
+        "checks": [check_row(check) for check in checks],
+        "culprits": [
+            {
+                "rung": culprit.rung,
+                "torch": culprit.layer,
+                "keras": culprit.layer,
+                "side": culprit.side,
+                "error_float64": culprit.error_float64,
+                "cause": None,
+                "evidence": {"detail": culprit.detail},
+                "fix": None,
+            }
+            for check in checks
+            for culprit in check.culprits
+        ],
+        "coverage": {name: list(pair) for name, pair in coverage.items()},
+        "verdict": verdict.value,
+    }
+
+
+def pair_of(counts: tuple[int, int]) -> dict[str, int]:
+    return {"trainable": counts[0], "non_trainable": counts[1]}
+
+
+def layer_row(evidence: Evidence, name: str, by_id: dict[str, Check]) -> Document:
+    """One layer in every rung."""
+    structure, shapes, forward, gradients = (
+        by_id[key].layers[name] for key in ("structure", "shapes", "forward", "gradients")
+    )
+    return {
+        "torch": name,
+        "keras": name,
+        "kind": evidence.spec[name].op,
+        "shape_nchw": list(shapes["shape_nchw"]),
+        "shape_nhwc": list(shapes["shape_nhwc"]),
+        **structure,
+        "forward": {dtype: forward[dtype] for dtype in ("float32", "float64")},
+        "reference": forward["reference"],
+        "gradient": {dtype: gradients[dtype] for dtype in ("float32", "float64")},
+        "verdict": worst([forward["verdict"], gradients["verdict"]]).value,
+    }
+
+
+def check_row(check: Check) -> Document:
+    return {
+        "id": check.id,
+        "rung": check.rung,
+        "verdict": check.verdict.value,
+        "detail": check.detail,
+        "measured": check.measured,
+        "allowed": check.allowed,
+    }
+
+
+def comparison_of(folder: Path, document: Document) -> Document:
+    """Both trained nets on the test images, from their logits, in NumPy alike for both."""
+    paths = {side: folder / side / "test-logits.safetensors" for side in SIDES}
+    if not all(path.exists() for path in paths.values()):
+        return {}
+    labels = tensors.load(folder / "test-labels.safetensors")["labels"]
+    logits = {side: tensors.load(path)["logits"] for side, path in paths.items()}
+    classes = {side: x.argmax(axis=1) for side, x in logits.items()}
+    accuracy = {side: float(np.mean(chosen == labels)) for side, chosen in classes.items()}
+    for side in SIDES:
+        document["backends"][side] |= {
+            "test_accuracy": accuracy[side],
+            "test_loss": float(reference.cross_entropy(logits[side], labels)),
+        }
+    return {
+        "accuracy_difference": accuracy["keras"] - accuracy["torch"],
+        "agreement": float(np.mean(classes["torch"] == classes["keras"])),
+        "interval": None,
+        "equivalent": None,  # one seed cannot say
+    }
+
+
+def finite(value: Any) -> Any:
+    """The same value with infinite and NaN numbers as strings, which JSON cannot hold."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else str(float(value))
+    return value

@@ -1,0 +1,191 @@
+"""Judges one layer of one port by itself, on what that port fed it, against the reference.
+
+A layer after a fault is right about its wrong inputs, so it is not blamed; two faults in one port
+are both found. The backward pass is judged the same way, by the adjoint identity: for any
+direction d, <gradient of x, d> must equal <gradient of y, J d> summed over every y that reads x,
+with J d from the reference's complex step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from common import reference
+from common.result import Trace
+from common.spec import Layer
+from common.weights import generator
+from compare.evidence import Array, Evidence, relative_error
+
+DIRECTIONS = 2  # a wrong gradient can be orthogonal to one random direction, hardly to both
+
+
+@dataclass(frozen=True)
+class Isolated:
+    """A layer's own error, and whether it read what its sources made."""
+
+    error: float
+    wiring: str = ""  # what is wrong with what the layer was given; empty where nothing is
+
+
+def forward(evidence: Evidence, trace: Trace) -> dict[str, Isolated]:
+    """Every recorded layer of the spec, on its own recorded inputs."""
+    calls = {call.path: call for call in trace.calls}
+    found = {}
+    for layer in evidence.spec.layers:
+        if layer.name not in calls:
+            continue
+        wiring = wiring_fault(layer, trace)
+        sources = given(layer, trace)
+        own = reference.owned(layer, evidence.weights)
+        if sources is None or unusable(layer, trace):
+            error = float("nan")
+        else:
+            try:
+                expected = reference.apply(layer, sources, own)
+                error = relative_error(trace.arrays[f"output:{layer.name}"], expected)
+            except (ValueError, IndexError, KeyError):  # shapes that the op cannot take
+                error = float("inf")
+        found[layer.name] = Isolated(error, wiring)
+    return found
+
+
+def unusable(layer: Layer, trace: Trace) -> bool:
+    """Whether the layer's own weights are not the ones it should have been given."""
+    return any(name.rpartition(".")[0] == layer.name for name in trace.not_loaded)
+
+
+def wiring_fault(layer: Layer, trace: Trace) -> str:
+    """Compares the digests of what the layer read with those of what its sources wrote."""
+    wrote = {call.path: call.writes for call in trace.calls} | trace.input_digests
+    (reads,) = (call.reads for call in trace.calls if call.path == layer.name)
+    expected = tuple(wrote.get(source) for source in layer.reads)
+    if reads == expected:
+        return ""
+    names = {mark: name for name, mark in reversed(wrote.items())}
+    got = ", ".join(names.get(mark, "something no layer wrote") for mark in reads)
+    return f"reads {got or 'nothing'}; the spec says {', '.join(layer.reads)}"
+
+
+def given(layer: Layer, trace: Trace) -> list[Array] | None:
+    """What the layer was given, in canonical axes; None where it was not recorded."""
+    wrote = {call.writes: f"output:{call.path}" for call in reversed(trace.calls)}
+    wrote |= {mark: f"input:{name}" for name, mark in trace.input_digests.items()}
+    (reads,) = (call.reads for call in trace.calls if call.path == layer.name)
+    found = [
+        trace.arrays.get(wrote.get(mark, f"read:{layer.name}:{index}"))
+        for index, mark in enumerate(reads)
+    ]
+    complete = [array for array in found if array is not None]
+    return complete if len(complete) == len(found) == len(layer.reads) else None
+
+
+def backward(evidence: Evidence, trace: Trace) -> dict[str, float]:
+    """Every layer's own backward error: what it hands to its parameters and to its sources.
+
+    It says something of a layer whose forward pass is right; the others have no derivative to
+    hold theirs against. A missing gradient is an infinite error of the layer that should have
+    handed it back. NaN: it could not be judged.
+    """
+    judged: dict[str, float] = {}
+    for source in [*evidence.spec.inputs, *(layer.name for layer in evidence.spec.layers)]:
+        error, readers = source_error(evidence, trace, source)
+        for reader in readers:
+            judged[reader] = largest([judged.get(reader, np.nan), error])
+    for layer in evidence.spec.layers:
+        error = own_error(evidence, trace, layer)
+        judged[layer.name] = largest([judged.get(layer.name, np.nan), error])
+    return judged
+
+
+def largest(errors: Iterable[float]) -> float:
+    """The largest that could be judged; NaN where none could."""
+    return max((error for error in errors if not np.isnan(error)), default=float("nan"))
+
+
+def source_error(evidence: Evidence, trace: Trace, source: str) -> tuple[float, list[str]]:
+    """How far the recorded gradient of `source` is from what its readers hand back."""
+    spec = evidence.spec
+    readers = [layer for layer in spec.layers if source in layer.reads]
+    kind = "input" if source in spec.inputs else "output"
+    value = trace.arrays.get(f"{kind}:{source}")
+    gradient = trace.arrays.get(f"gradient-of-{kind}:{source}")
+    if value is None:
+        return 0.0, []
+    if source in spec.outputs:
+        return logits_error(evidence, value, gradient, source), []
+    free = ~np.any([reference.ties(reader, value) for reader in readers], axis=0)
+    errors = []
+    for trial in range(DIRECTIONS):
+        direction = free * draw_direction(value, source, trial)
+        handed_back = 0.0
+        for reader in readers:
+            steps = [direction if name == source else None for name in reader.reads]
+            handed_back += pulled(evidence, trace, reader, steps, {})
+        errors.append(adjoint_error(gradient, direction, handed_back))
+    return largest(errors), [reader.name for reader in readers]
+
+
+def logits_error(evidence: Evidence, logits: Array, gradient: Array | None, name: str) -> float:
+    """The loss's own gradient, against the complex step of the reference's cross-entropy."""
+    direction = draw_direction(logits, name, 0)
+    moved = reference.wide(logits) + 1j * reference.STEP * direction
+    change = reference.cross_entropy(moved, evidence.probe["labels"]).imag / reference.STEP
+    return adjoint_error(gradient, direction, float(change))
+
+
+def own_error(evidence: Evidence, trace: Trace, layer: Layer) -> float:
+    """How far the gradients of the layer's own trainable tensors are from its output's."""
+    errors = []
+    for name, tensor in reference.owned(layer, evidence.weights).items():
+        if name in ("mean", "var"):
+            continue
+        gradient = trace.arrays.get(f"gradient:{layer.name}.{name}")
+        for trial in range(DIRECTIONS):
+            direction = draw_direction(tensor, f"{layer.name}.{name}", trial)
+            change = pulled(evidence, trace, layer, [None] * len(layer.reads), {name: direction})
+            errors.append(adjoint_error(gradient, direction, change))
+    return largest(errors)
+
+
+def pulled(
+    evidence: Evidence,
+    trace: Trace,
+    layer: Layer,
+    source_steps: Sequence[Array | None],
+    own_steps: dict[str, Array],
+) -> float:
+    """<gradient of the layer's output, J d>, in float64."""
+    gradient = trace.arrays.get(f"gradient-of-output:{layer.name}")
+    sources = given(layer, trace)
+    if gradient is None or sources is None:
+        return float("nan")
+    own = reference.owned(layer, evidence.weights)
+    try:
+        change = reference.push_forward(layer, sources, own, source_steps, own_steps)
+    except (ValueError, IndexError, KeyError):
+        return float("nan")
+    if change.shape != gradient.shape:
+        return float("nan")
+    return float(np.vdot(reference.wide(gradient), change))
+
+
+def adjoint_error(gradient: Array | None, direction: Array, change: float) -> float:
+    """|<gradient, d> - change| in units of the gradient's norm. NaN where it cannot be judged."""
+    if np.isnan(change):
+        return float("nan")
+    if gradient is None or gradient.shape != direction.shape:
+        return float("inf")
+    gradient = reference.wide(gradient)
+    if not np.isfinite(gradient).all():
+        return float("inf")
+    gap = abs(float(np.vdot(gradient, direction)) - change)
+    scale = max(float(np.linalg.norm(gradient)), abs(change))
+    return gap / scale if scale > 0 else 0.0
+
+
+def draw_direction(like: Array, name: str, trial: int) -> Array:
+    """A normal direction, the same on every machine."""
+    return generator(trial, f"direction:{name}").standard_normal(like.shape)

@@ -1,0 +1,275 @@
+"""Runs both ports: traced on one probe, then trained from the same weights on the same batches."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common import data as datasets
+from common import recipes, specs, tensors, weights
+from common.data import DataSet
+from common.errors import UsageError, WorkerError
+from common.job import Build, Device, Dtype, TraceJob, TrainJob
+from common.layout import Layout
+from common.recipes import Recipe
+from common.result import batches_digest
+from common.spec import Spec, shapes
+from compare.evidence import DTYPES, SIDES, STEPS, Array
+from compare.folder import RunFolder, write_json
+from compare.progress import Reporter
+from compare.workers import Worker, check_python
+
+PROBE_BATCH = 8  # more than one image, and enough that every relu is seen on and off
+PORTS = {"torch": "torch_impl.models", "keras": "tf_impl.models"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for; the defaults are those of the command line."""
+
+    model: str
+    data: str = ""
+    recipe: str = "default"
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    seed: int = 0
+    dtype: Dtype = "float32"
+    layout: str = "native"
+    device: str = "auto"
+    python: dict[str, str] = field(default_factory=dict)  # side -> interpreter
+    out: Path | None = None
+    data_dir: Path | None = None
+    download: bool = False
+    timeout: float = 600.0
+    jobs: int = 2
+    quiet: bool = False
+    train: bool = True  # `compare check` leaves the training out
+
+
+@dataclass
+class Outcome:
+    """What a run found, whole or in part: a failed side leaves the other's results standing."""
+
+    options: Options
+    spec: Spec
+    folder: Path
+    device: str = ""
+    recipe: Recipe | None = None
+    data: DataSet | None = None
+    environments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    layouts: dict[str, Layout] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    training: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def run(options: Options) -> Outcome:
+    """Fills a run folder with what both workers leave. CompareError for a user's mistake."""
+    spec = specs.get(options.model)
+    recipe = recipe_of(options)
+    pythons = {side: check_python(side, options.python.get(side, sys.executable)) for side in SIDES}
+    with ExitStack() as stack:
+        folder = stack.enter_context(RunFolder(options.out, options.model)).path
+        outcome = Outcome(options, spec, folder, recipe=recipe)
+        reporter = stack.enter_context(Reporter(SIDES, options.quiet))
+        workers = {
+            side: stack.enter_context(start_worker(side, pythons[side], options, folder))
+            for side in SIDES
+        }
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
+        prepare(outcome, scratch)
+        get_ready(outcome, workers)
+        in_turn_or_at_once(outcome, workers, scratch, reporter)
+    return outcome
+
+
+def recipe_of(options: Options) -> Recipe:
+    """The model's recipe with the user's changes."""
+    return recipes.get(
+        options.model,
+        options.recipe,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+    )
+
+
+def start_worker(side: str, python: str, options: Options, folder: Path) -> Worker:
+    log = folder / side / "log.txt"
+    return Worker(side, python, log, timeout=options.timeout, device=options.device)
+
+
+def prepare(outcome: Outcome, scratch: Path) -> None:
+    """Writes what both workers are given, while they are still importing their frameworks."""
+    spec, seed, folder = outcome.spec, outcome.options.seed, outcome.folder
+    tensors.save(folder / "probe-weights.safetensors", weights.draw(spec, seed, "probe"))
+    tensors.save(folder / "initial-weights.safetensors", weights.draw(spec, seed))
+    classes = shapes(spec)[spec.outputs[0]][0]
+    probe = weights.probe_inputs(spec, seed, PROBE_BATCH)
+    labels = weights.probe_labels(classes, seed, PROBE_BATCH)
+    tensors.save(folder / "probe.safetensors", {**probe, "labels": labels})
+    if outcome.options.train:
+        prepare_data(outcome, scratch, classes)
+
+
+def prepare_data(outcome: Outcome, scratch: Path, classes: int) -> None:
+    """Loads and checks the data, and writes it normalised, with the order of every epoch."""
+    options, recipe = outcome.options, outcome.recipe
+    assert recipe is not None
+    (shape,) = outcome.spec.inputs.values()
+    image_shape = (shape[0], shape[1], shape[2])
+    name = options.data or outcome.spec.data
+    data = datasets.load(name, data_dir=options.data_dir, image_shape=image_shape)
+    datasets.check_fits(data, image_shape, classes)
+    if recipe.batch_size > len(data.y_train):
+        raise UsageError(
+            f"--batch-size {recipe.batch_size}: larger than the {len(data.y_train):,} training "
+            f"images of {data.name}"
+        )
+    outcome.data = data
+    arrays = {
+        "x_train": datasets.normalise(data.x_train, recipe.mean, recipe.std, options.dtype),
+        "y_train": data.y_train,
+        "x_test": datasets.normalise(data.x_test, recipe.mean, recipe.std, options.dtype),
+        "y_test": data.y_test,
+    }
+    orders = datasets.orders(len(data.y_train), recipe.epochs, options.seed)
+    tensors.save(outcome.folder / "orders.safetensors", {"orders": orders})
+    tensors.save(outcome.folder / "test-labels.safetensors", {"labels": data.y_test})
+    fed = [
+        batches_digest(arrays["x_train"][order[: recipe.batch_size]], data.y_train[order])
+        for order in orders
+    ]
+    write_json(outcome.folder / "batches.json", fed)
+    tensors.save(scratch / "data.safetensors", arrays)
+    prepare_steps(outcome, scratch, arrays, orders[0])
+
+
+def prepare_steps(outcome: Outcome, scratch: Path, arrays: dict[str, Array], order: Array) -> None:
+    """The first batches alone, for the rung that takes a few steps in float64."""
+    assert outcome.recipe is not None
+    for steps in STEPS:
+        images = min(len(order), steps * outcome.recipe.batch_size)
+        chosen = order[:images]
+        few = {
+            "x_train": arrays["x_train"][chosen],
+            "y_train": arrays["y_train"][chosen],
+            "x_test": arrays["x_test"][:1],
+            "y_test": arrays["y_test"][:1],
+        }
+        tensors.save(scratch / f"data-{steps}.safetensors", few)
+        in_order = np.arange(images, dtype=np.int32)[None]
+        tensors.save(scratch / f"order-{steps}.safetensors", {"orders": in_order})
+
+
+def get_ready(outcome: Outcome, workers: dict[str, Worker]) -> None:
+    """Waits for both imports, and settles on a device that both frameworks have."""
+    for side, worker in workers.items():
+        try:
+            outcome.environments[side] = worker.ready()
+        except WorkerError as error:
+            outcome.failures[side] = str(error)
+    outcome.device = choose_device(outcome.options.device, outcome.environments)
+    outcome.layouts = {side: choose_layout(side, outcome.options.layout) for side in SIDES}
+
+
+def choose_device(wanted: str, environments: dict[str, dict[str, Any]]) -> Device:
+    """`auto` is a GPU where every framework sees one. UsageError where `cuda` is not there."""
+    blind = [side for side, environment in environments.items() if not environment["cuda"]]
+    if wanted == "cuda" and blind:
+        raise UsageError(
+            f"--device cuda: {' and '.join(blind)} see{'s' if len(blind) == 1 else ''} no CUDA "
+            "device on this machine; use --device auto or cpu (the extra `gpu` brings "
+            "TensorFlow's CUDA libraries)"
+        )
+    return "cpu" if wanted == "cpu" or blind or not environments else "cuda"
+
+
+def choose_layout(side: str, wanted: str) -> Layout:
+    """`native` is the fast one of each: channels last, which for PyTorch is a memory format."""
+    return "nchw" if wanted == "nchw" else "nhwc"
+
+
+def in_turn_or_at_once(
+    outcome: Outcome, workers: dict[str, Worker], scratch: Path, reporter: Reporter
+) -> None:
+    """Each side's jobs, both sides at once unless --jobs 1. A failure stops its own side only."""
+
+    def work(side: str) -> None:
+        try:
+            do_jobs(outcome, side, workers[side], scratch, reporter)
+        except WorkerError as error:
+            outcome.failures[side] = str(error)
+
+    sides = [side for side in SIDES if side not in outcome.failures]
+    with ThreadPoolExecutor(max_workers=outcome.options.jobs) as pool:
+        futures = [pool.submit(work, side) for side in sides]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            for worker in workers.values():
+                worker.kill()
+            raise
+
+
+def do_jobs(outcome: Outcome, side: str, worker: Worker, scratch: Path, reporter: Reporter) -> None:
+    """Traces in both precisions, takes a few steps, trains."""
+    folder = outcome.folder / side
+    for dtype in DTYPES:
+        reporter.phase(side, f"traces in {dtype}")
+        build = build_of(outcome, side, dtype, "probe-weights")
+        trace_path = absolute(folder / f"trace-{dtype}.safetensors")
+        worker.ask(TraceJob(build, absolute(outcome.folder / "probe.safetensors"), trace_path))
+    if not outcome.options.train:
+        return
+    assert outcome.recipe is not None
+    build = build_of(outcome, side, "float64", "initial-weights")
+    for steps in STEPS:
+        reporter.phase(side, f"takes {steps} step{'s' if steps > 1 else ''} in float64")
+        once = replace(outcome.recipe, epochs=1)
+        data = absolute(scratch / f"data-{steps}.safetensors")
+        order = absolute(scratch / f"order-{steps}.safetensors")
+        worker.ask(TrainJob(build, once, data, order, absolute(folder / f"steps-{steps}")))
+    train(outcome, side, worker, scratch, reporter)
+
+
+def train(outcome: Outcome, side: str, worker: Worker, scratch: Path, reporter: Reporter) -> None:
+    """The training itself, epoch by epoch on the progress line."""
+    assert outcome.recipe is not None and outcome.data is not None
+    total = outcome.recipe.epochs * len(outcome.data.y_train)
+    reporter.phase(side, "trains", total)
+    job = TrainJob(
+        build_of(outcome, side, outcome.options.dtype, "initial-weights"),
+        outcome.recipe,
+        absolute(scratch / "data.safetensors"),
+        absolute(outcome.folder / "orders.safetensors"),
+        absolute(outcome.folder / side),
+    )
+    done = worker.ask(job, lambda event: reporter.advance(side, event["samples"], total))
+    outcome.training[side] = done
+    write_json(outcome.folder / side / "history.json", done["history"])
+
+
+def build_of(outcome: Outcome, side: str, dtype: str, weights_name: str) -> Build:
+    """The side's own port of the model."""
+    return Build(
+        port=f"{PORTS[side]}.{outcome.spec.port}",
+        spec=outcome.spec.name,
+        weights=absolute(outcome.folder / f"{weights_name}.safetensors"),
+        dtype="float64" if dtype == "float64" else "float32",
+        layout=outcome.layouts[side],
+        device="cuda" if outcome.device == "cuda" else "cpu",
+    )
+
+
+def absolute(path: Path) -> str:
+    """A path that means the same in a worker, which has its own working folder."""
+    return str(path.absolute())

@@ -1,0 +1,64 @@
+"""The words a comparison ends in, and the exit status of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Verdict(Enum):
+    """From the best to the worst; a report is as good as its worst check."""
+
+    SAME = "same"
+    ROUNDING = "same within rounding"
+    NOT_PROVEN = "not proven"
+    NOT_COMPARABLE = "not comparable"
+    DIFFERENT = "different"
+
+    @property
+    def agrees(self) -> bool:
+        return self in (Verdict.SAME, Verdict.ROUNDING)
+
+
+EXIT_STATUS = {
+    Verdict.SAME: 0,
+    Verdict.ROUNDING: 0,
+    Verdict.DIFFERENT: 1,
+    Verdict.NOT_COMPARABLE: 4,
+    Verdict.NOT_PROVEN: 4,
+}
+WORKER_FAILED = 3
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The worst of them; nothing looked at is nothing proven."""
+    ranked = list(Verdict)
+    return max(verdicts, key=ranked.index, default=Verdict.NOT_PROVEN)
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """A layer that errs on what it was given, on the side that errs."""
+
+    rung: int
+    layer: str  # the layer's name in the spec
+    side: str  # "torch", "keras" or "both"
+    error_float64: float | None
+    detail: str  # what is wrong, for a reader
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rung's answer: `measured` and `allowed` are relative errors where it compares numbers."""
+
+    id: str
+    rung: int | None
+    verdict: Verdict
+    detail: str
+    measured: float | None = None
+    allowed: float | None = None
+    culprits: tuple[Culprit, ...] = ()
+    layers: dict[str, dict[str, Any]] = field(default_factory=dict)  # layer -> columns of its row
+    coverage: tuple[int, int] = (0, 0)  # what was looked at, of how many

@@ -1,0 +1,103 @@
+"""Both workers, started once for the whole session, and what tests ask of them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common import tensors, weights
+from common.job import Build, TraceJob, spec_of
+from common.result import Trace
+from common.spec import Spec, shapes
+from compare.evidence import DTYPES, SIDES, Evidence
+from compare.workers import Worker
+
+ROOT = Path(__file__).parent.parent
+Judge = Callable[..., Evidence]
+
+
+@pytest.fixture(scope="session")
+def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Worker]]:
+    """A torch worker and a Keras worker, on the CPU; importing the frameworks takes seconds."""
+    logs = tmp_path_factory.mktemp("logs")
+    started = {
+        side: Worker(side, sys.executable, logs / f"{side}.txt", timeout=300, device="cpu")
+        for side in SIDES
+    }
+    for worker in started.values():
+        worker.ready()
+    yield started
+    for worker in started.values():
+        worker.close()
+
+
+@pytest.fixture(scope="session")
+def trace(
+    workers: dict[str, Worker], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Build], Trace]:
+    """Traces one port on a probe drawn from seed 0 (or `seed`); each question is asked once."""
+    known: dict[tuple[Build, int], Trace] = {}
+    room = tmp_path_factory.mktemp("traces")
+    numbers = itertools.count()
+
+    def ask(side: str, port: str, spec: str, dtype: str, layout: str, seed: int) -> Trace:
+        key = (side, port, spec, dtype, layout, seed)
+        if key not in known:
+            given, probe = give(room, spec, seed)
+            build = Build(port, spec, str(given), dtype, layout, "cpu")
+            out = room / f"{next(numbers)}.safetensors"
+            workers[side].ask(TraceJob(build, str(probe), str(out)))
+            known[key] = Trace.load(out)
+        return known[key]
+
+    return ask
+
+
+def give(room: Path, spec: str, seed: int) -> tuple[Path, Path]:
+    """Probe weights and probe of a spec, written for a worker."""
+    stem = f"{spec.rpartition('/')[2].replace(':', '-')}-{seed}"
+    given, probe = room / f"{stem}-weights", room / f"{stem}-probe"
+    if not given.exists():
+        known = spec_of(Build("", spec, ""))
+        tensors.save(given, weights.draw(known, seed, "probe"))
+        tensors.save(probe, probe_of(known, seed))
+    return given, probe
+
+
+def probe_of(spec: Spec, seed: int) -> dict[str, np.ndarray]:
+    classes = shapes(spec)[spec.outputs[0]][0]
+    labels = weights.probe_labels(classes, seed, 8)
+    return {**weights.probe_inputs(spec, seed, 8), "labels": labels}
+
+
+@pytest.fixture(scope="session")
+def evidence(trace: Callable[..., Trace]) -> Judge:
+    """Evidence on a pair of ports; the layout is each framework's native one."""
+
+    def gather(torch: str, keras: str, spec: str, seed: int = 0) -> Evidence:
+        known = spec_of(Build("", spec, ""))
+        ports = {"torch": torch, "keras": keras}
+        return Evidence(
+            known,
+            weights.draw(known, seed, "probe"),
+            probe_of(known, seed),
+            {
+                (side, dtype): trace(side, ports[side], spec, dtype, "nhwc", seed)
+                for side in SIDES
+                for dtype in DTYPES
+            },
+        )
+
+    return gather
+
+
+@pytest.fixture(scope="session")
+def environment() -> dict[str, str]:
+    """The environment of a `python -m compare` that finds this checkout."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}

@@ -1,0 +1,87 @@
+"""Sets Keras up for a job: backend, device, threads, exact float32, and a port with its weights."""
+
+from __future__ import annotations
+
+import os
+import platform
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from common import tensors
+from common.errors import UsageError
+from common.job import Build, spec_of
+from common.layout import to_nhwc
+from common.locate import locate
+from tf_impl import names
+
+
+def configure() -> dict[str, Any]:
+    """Exact and repeatable arithmetic; returns what the manifest says of this interpreter."""
+    if keras.backend.backend() != "tensorflow":
+        raise UsageError(f"Keras runs on {keras.backend.backend()}, expected tensorflow")
+    threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    tf.config.experimental.enable_op_determinism()
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    return {
+        "framework": f"keras {keras.__version__}, tensorflow {tf.__version__}",
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "cuda": tf.config.experimental.get_device_details(gpus[0])["device_name"] if gpus else None,
+        "threads": threads,
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
+        "tf32": False,
+    }
+
+
+def build(job: Build) -> tuple[keras.Model, list[str], names.Axes]:
+    """The port in the job's dtype and layout, what it could not be given, and its axes."""
+    check_device(job)
+    keras.config.set_dtype_policy(job.dtype)
+    keras.config.set_image_data_format(
+        "channels_last" if job.layout == "nhwc" else "channels_first"
+    )
+    spec = spec_of(job)
+    axes = names.Axes(spec, job.layout)
+    with placed(job):
+        model = locate(job.port)()
+        if not isinstance(model, keras.Model):
+            raise UsageError(f"{job.port} made a {type(model).__name__}, expected a keras.Model")
+        zeros = [np.zeros((1, *shape), job.dtype) for shape in spec.inputs.values()]
+        model(*(tensor(x, job) for x in zeros), training=False)  # makes the variables
+        return model, names.give(model, tensors.load(Path(job.weights)), axes), axes
+
+
+def check_device(job: Build) -> None:
+    """Refuses what this machine cannot do, before a framework says it in its own words."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if job.device == "cuda" and not gpus:
+        raise UsageError("--device cuda: TensorFlow sees no CUDA device on this machine")
+    if job.device == "cpu" and job.layout == "nchw":
+        raise UsageError(
+            "--layout nchw: TensorFlow has no channels-first convolution on a CPU; "
+            "use --layout native or nhwc, or --device cuda"
+        )
+
+
+def placed(job: Build) -> AbstractContextManager[Any]:
+    """Everything made inside lies on the job's device."""
+    return tf.device("/GPU:0" if job.device == "cuda" else "/CPU:0")
+
+
+def tensor(array: np.ndarray[Any, Any], job: Build) -> tf.Tensor:
+    """A canonical array in the port's layout; floating numbers in the job's dtype."""
+    if array.ndim == 4 and job.layout == "nhwc":
+        array = to_nhwc(array)
+    dtype = job.dtype if np.issubdtype(array.dtype, np.floating) else array.dtype
+    with placed(job):
+        return tf.constant(array, dtype=dtype)

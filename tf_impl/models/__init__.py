@@ -1,0 +1,1 @@
+"""Hand-written Keras ports, each the twin of the file of the same name in torch_impl/models."""

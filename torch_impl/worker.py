@@ -1,0 +1,25 @@
+"""The PyTorch worker: `python -m torch_impl.worker`, jobs in, events out (see common/serve.py)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from common.serve import Handler, serve
+
+
+def start() -> tuple[dict[str, Any], Mapping[str, Handler]]:
+    """Imports PyTorch and everything that needs it; says what there is.
+
+    torch._dynamo costs seconds and the first optimizer step imports it, wanted or not: here it
+    comes while the other worker is importing too.
+    """
+
+    from torch_impl.bench import bench
+    from torch_impl.device import configure
+    from torch_impl.trace import trace
+    from torch_impl.train import train
+
+    return configure(), {"trace": trace, "train": train, "bench": bench}
+
+
+if __name__ == "__main__":
+    serve(start)
