@@ -55,6 +55,7 @@ class Trace:
     not_loaded: list[str] = field(default_factory=list)  # tensors that could not be given
     calls: list[Call] = field(default_factory=list)  # in execution order
     input_digests: dict[str, str] = field(default_factory=dict)
+    returned: str = ""  # digest of what the model gave back
     arrays: dict[str, Array] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
@@ -115,6 +116,10 @@ class Recorder:
         """The path, numbered from the second call of the same layer on."""
         count = sum(call.path.split("#")[0] == path for call in self.trace.calls)
         return path if count == 0 else f"{path}#{count + 1}"
+
+    def returned(self, native: Array) -> None:
+        """What the model gave back, which should be what its last layer made."""
+        self.trace.returned = digest(native)
 
     def gradient_of_output(self, path: str, native: Array) -> None:
         """The loss's gradient for a layer's output, shaped like it."""

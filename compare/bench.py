@@ -91,7 +91,7 @@ def one_launch(
 def summary(
     options: Options, data: str, batch_size: int, measured: dict[str, list[Document]]
 ) -> Document:
-    """Medians with the least and the most; ratios pair by pair, since the machine's speed drifts."""
+    """Medians and spread; ratios pair by pair, since the machine's speed drifts."""
     backends = {}
     for side, launches in measured.items():
         seconds = {

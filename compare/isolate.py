@@ -8,7 +8,7 @@ with J d from the reference's complex step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +19,13 @@ from common.spec import Layer
 from common.weights import generator
 from compare.evidence import Array, Evidence, relative_error
 
+PROOF = 1e-6  # an explanation takes the error down by this factor at least
 DIRECTIONS = 2  # a wrong gradient can be orthogonal to one random direction, hardly to both
 
 
 @dataclass(frozen=True)
 class Isolated:
-    """A layer's own error, and whether it read what its sources made."""
+    """A layer's own error (NaN: it could not be judged), and whether it read its sources."""
 
     error: float
     wiring: str = ""  # what is wrong with what the layer was given; empty where nothing is
@@ -38,10 +39,12 @@ def forward(evidence: Evidence, trace: Trace) -> dict[str, Isolated]:
         if layer.name not in calls:
             continue
         wiring = wiring_fault(layer, trace)
+        if layer.name in evidence.spec.outputs:
+            wiring = wiring or return_fault(layer, trace)
         sources = given(layer, trace)
         own = reference.owned(layer, evidence.weights)
-        if sources is None or unusable(layer, trace):
-            error = float("nan")
+        if sources is None or unusable(layer, trace) or not all_finite(sources):
+            error = float("nan")  # it cannot be judged by what it made of these
         else:
             try:
                 expected = reference.apply(layer, sources, own)
@@ -50,6 +53,10 @@ def forward(evidence: Evidence, trace: Trace) -> dict[str, Isolated]:
                 error = float("inf")
         found[layer.name] = Isolated(error, wiring)
     return found
+
+
+def all_finite(arrays: Sequence[Array]) -> bool:
+    return all(bool(np.isfinite(array).all()) for array in arrays)
 
 
 def unusable(layer: Layer, trace: Trace) -> bool:
@@ -69,11 +76,17 @@ def wiring_fault(layer: Layer, trace: Trace) -> str:
     return f"reads {got or 'nothing'}; the spec says {', '.join(layer.reads)}"
 
 
+def return_fault(layer: Layer, trace: Trace) -> str:
+    """Whether the model gives back something else than its output layer made."""
+    made = [call.writes for call in trace.calls if call.path == layer.name]
+    return "" if trace.returned in made else "the model returns something else than this"
+
+
 def given(layer: Layer, trace: Trace) -> list[Array] | None:
     """What the layer was given, in canonical axes; None where it was not recorded."""
     wrote = {call.writes: f"output:{call.path}" for call in reversed(trace.calls)}
     wrote |= {mark: f"input:{name}" for name, mark in trace.input_digests.items()}
-    (reads,) = (call.reads for call in trace.calls if call.path == layer.name)
+    reads = next((call.reads for call in trace.calls if call.path == layer.name), ())
     found = [
         trace.arrays.get(wrote.get(mark, f"read:{layer.name}:{index}"))
         for index, mark in enumerate(reads)
@@ -92,7 +105,7 @@ def backward(evidence: Evidence, trace: Trace) -> dict[str, float]:
     judged: dict[str, float] = {}
     for source in [*evidence.spec.inputs, *(layer.name for layer in evidence.spec.layers)]:
         error, readers = source_error(evidence, trace, source)
-        for reader in readers:
+        for reader in readers:  # those to blame, where it is not all of them
             judged[reader] = largest([judged.get(reader, np.nan), error])
     for layer in evidence.spec.layers:
         error = own_error(evidence, trace, layer)
@@ -117,15 +130,36 @@ def source_error(evidence: Evidence, trace: Trace, source: str) -> tuple[float, 
     if source in spec.outputs:
         return logits_error(evidence, value, gradient, source), []
     free = ~np.any([reference.ties(reader, value) for reader in readers], axis=0)
-    errors = []
+    errors, blamed = [], {reader.name for reader in readers}
     for trial in range(DIRECTIONS):
         direction = free * draw_direction(value, source, trial)
-        handed_back = 0.0
-        for reader in readers:
-            steps = [direction if name == source else None for name in reader.reads]
-            handed_back += pulled(evidence, trace, reader, steps, {})
-        errors.append(adjoint_error(gradient, direction, handed_back))
-    return largest(errors), [reader.name for reader in readers]
+        handed_back = {
+            reader.name: pulled(
+                evidence,
+                trace,
+                reader,
+                [direction if name == source else None for name in reader.reads],
+                {},
+            )
+            for reader in readers
+        }
+        errors.append(adjoint_error(gradient, direction, sum(handed_back.values())))
+        blamed &= silent(gradient, direction, handed_back) or blamed
+    return largest(errors), [reader.name for reader in readers if reader.name in blamed]
+
+
+def silent(
+    gradient: Array | None, direction: Array, handed_back: Mapping[str, float]
+) -> set[str]:
+    """The one reader without whose share the gradient is right: it handed nothing back."""
+    total = sum(handed_back.values())
+    error = adjoint_error(gradient, direction, total)
+    explained = {
+        name
+        for name, share in handed_back.items()
+        if adjoint_error(gradient, direction, total - share) < PROOF * error
+    }
+    return explained if len(explained) == 1 else set()
 
 
 def logits_error(evidence: Evidence, logits: Array, gradient: Array | None, name: str) -> float:

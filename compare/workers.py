@@ -39,7 +39,8 @@ class Worker:
         self.jobs = 0
         self.room = tempfile.TemporaryDirectory(prefix=f"compare-{side}-")
         self.process = self.start(device, threads)
-        threading.Thread(target=self.listen, daemon=True).start()
+        self.listener = threading.Thread(target=self.listen, daemon=True)
+        self.listener.start()
 
     def start(self, device: str, threads: int) -> subprocess.Popen[str]:
         """Its own session, so that Ctrl-C reaches the parent alone, which then ends it."""
@@ -65,9 +66,10 @@ class Worker:
     def listen(self) -> None:
         """Passes events on as they come, then None when there will be no more."""
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            with suppress(ValueError):  # a line cut short by the worker's death
-                self.events.put(json.loads(line))
+        with self.process.stdout as lines:
+            for line in lines:
+                with suppress(ValueError):  # a line cut short by the worker's death
+                    self.events.put(json.loads(line))
         self.events.put(None)
 
     def ready(self) -> Event:
@@ -146,6 +148,7 @@ class Worker:
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=2)
         self.kill()
+        self.listener.join()
         self.room.cleanup()
 
     def __enter__(self) -> Worker:

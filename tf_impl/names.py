@@ -62,10 +62,11 @@ def leaves(model: keras.Model) -> dict[str, layers.Layer]:
 
 
 def kind(layer: layers.Layer) -> str:
-    """The project's op; a layer may name its own as `op`; an activation is called by function."""
+    """The project's op, by class or base class; an activation is called by its function."""
     if isinstance(layer, layers.Activation):
         return str(layer.activation.__name__)
-    return KINDS.get(type(layer), getattr(layer, "op", type(layer).__name__))
+    known = [KINDS[base] for base in type(layer).__mro__ if base in KINDS]
+    return getattr(layer, "op", known[0] if known else type(layer).__name__)
 
 
 def owned(layer: layers.Layer) -> Iterator[tuple[str, keras.Variable]]:

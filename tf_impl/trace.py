@@ -35,6 +35,7 @@ def trace(job: TraceJob, progress: Emit) -> dict[str, Any]:
         tape.watch(list(inputs.values()))
         with watch(model, recorder) as outputs:
             logits = model(*inputs.values(), training=False)
+        recorder.returned(logits.numpy())
         labels = device.tensor(probe["labels"], job.build)
         cross_entropy = keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, dtype=job.build.dtype

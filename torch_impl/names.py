@@ -42,8 +42,9 @@ def leaves(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def kind(module: nn.Module) -> str:
-    """The project's op; a module may name its own as `op`; else its class."""
-    return KINDS.get(type(module), getattr(module, "op", type(module).__name__))
+    """The project's op, by class or base class; a module may name its own as `op`."""
+    known = [KINDS[base] for base in type(module).__mro__ if base in KINDS]
+    return getattr(module, "op", known[0] if known else type(module).__name__)
 
 
 def owned(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:

@@ -34,6 +34,7 @@ def trace(job: TraceJob, progress: Emit) -> dict[str, Any]:
     logits = model(*inputs.values())
     for handle in handles:
         handle.remove()
+    recorder.returned(names.canonical(logits))
     loss = nn.functional.cross_entropy(logits, device.tensor(probe["labels"], job.build))
     loss.backward()
     record_gradients(recorder, model, inputs, outputs)

@@ -12,6 +12,7 @@ def start() -> tuple[dict[str, Any], Mapping[str, Handler]]:
     torch._dynamo costs seconds and the first optimizer step imports it, wanted or not: here it
     comes while the other worker is importing too.
     """
+    import torch._dynamo  # noqa: F401
 
     from torch_impl.bench import bench
     from torch_impl.device import configure

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from compare.checks import batches, forward, gradients, shapes, step, structure
 from compare.evidence import Evidence
 from compare.verdict import Check
@@ -19,5 +21,6 @@ LADDER: tuple[Callable[[Evidence], Check | None], ...] = (
 
 def climb(evidence: Evidence) -> list[Check]:
     """Every rung that there is evidence for, the higher ones even where a lower one failed."""
-    checks = [judge(evidence) for judge in LADDER]
+    with np.errstate(all="ignore"):  # NaN in a port's numbers is a finding, not a warning
+        checks = [judge(evidence) for judge in LADDER]
     return [check for check in checks if check is not None]

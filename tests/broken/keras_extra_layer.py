@@ -1,0 +1,14 @@
+"""A layer that the net does not have."""
+
+import keras
+from keras import layers
+
+from tf_impl.models.lenet import LeNet
+
+EXPECT = {"side": "keras", "spec": "lenet", "rung": 0, "layer": "dropout"}
+
+
+class Port(LeNet):
+    def __init__(self):
+        super().__init__()
+        self.dropout = layers.Dropout(0.5)

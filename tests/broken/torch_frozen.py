@@ -1,0 +1,11 @@
+"""A layer that is not trained."""
+
+from torch_impl.models.lenet import LeNet
+
+EXPECT = {"side": "torch", "spec": "lenet", "rung": 0, "layer": "fc2"}
+
+
+class Port(LeNet):
+    def __init__(self):
+        super().__init__()
+        self.fc2.requires_grad_(False)

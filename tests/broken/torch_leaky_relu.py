@@ -1,0 +1,14 @@
+"""A leaky relu where the net has a relu."""
+
+import torch
+from torch import nn
+
+from torch_impl.models.lenet import LeNet
+
+EXPECT = {"side": "torch", "spec": "lenet", "rung": 0, "layer": "relu2"}
+
+
+class Port(LeNet):
+    def __init__(self):
+        super().__init__()
+        self.relu2 = nn.LeakyReLU()

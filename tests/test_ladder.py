@@ -1,0 +1,102 @@
+"""Every check of the ladder, held against right ports and watched rejecting broken ones."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from compare.checks import climb
+from compare.checks.forward import FORWARD_FLOAT64
+from compare.checks.gradients import GRADIENT_FLOAT64
+from compare.verdict import Verdict
+
+HERE = Path(__file__).parent
+RIGHT = {
+    "lenet": {
+        "torch": "torch_impl.models.lenet:LeNet",
+        "keras": "tf_impl.models.lenet:LeNet",
+        "spec": "lenet",
+    },
+    "branches": {
+        "torch": f"{HERE}/ports/branches_torch.py:Branches",
+        "keras": f"{HERE}/ports/branches_keras.py:Branches",
+        "spec": f"{HERE}/ports/branches_spec.py:BRANCHES",
+    },
+}
+BROKEN = sorted((HERE / "broken").glob("*.py"))
+
+
+def expectation(path: Path) -> dict[str, object]:
+    """EXPECT of a broken port, read without importing its framework."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == "EXPECT":  # type: ignore[attr-defined]
+            return ast.literal_eval(node.value)
+    raise AssertionError(f"{path} has no EXPECT")
+
+
+def with_fault(path: Path) -> dict[str, str]:
+    """The pair of ports of which one is the broken one."""
+    expected = expectation(path)
+    return RIGHT[str(expected["spec"])] | {str(expected["side"]): f"{path}:Port"}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_ports_pass_every_check(evidence, name, seed):
+    for check in climb(evidence(**RIGHT[name], seed=seed)):
+        assert check.verdict.agrees, f"{check.id}: {check.detail}"
+        assert check.coverage[0] == check.coverage[1] > 0
+        assert not check.culprits
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_float64_errors_of_right_ports_lie_two_decades_below_what_is_allowed(evidence, name):
+    for check in climb(evidence(**RIGHT[name])):
+        if check.id in ("forward", "gradients"):
+            allowed = {"forward": FORWARD_FLOAT64, "gradients": GRADIENT_FLOAT64}[check.id]
+            assert check.measured is not None and check.measured < allowed / 100
+
+
+@pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
+def test_a_broken_port_is_rejected_at_its_rung_and_layer(evidence, path):
+    expected = expectation(path)
+    checks = {check.rung: check for check in climb(evidence(**with_fault(path)))}
+    rejecting = checks[expected["rung"]]
+    assert rejecting.verdict is Verdict.DIFFERENT, rejecting.detail
+    first = rejecting.culprits[0]
+    assert (first.layer, first.side) == (expected["layer"], expected["side"]), rejecting.detail
+    for rung, check in checks.items():
+        assert rung >= expected["rung"] or check.verdict.agrees, check.detail
+
+
+@pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
+def test_no_layer_after_a_fault_is_blamed_for_it(evidence, path):
+    expected = expectation(path)
+    blamed = {
+        culprit.layer
+        for check in climb(evidence(**with_fault(path)))
+        for culprit in check.culprits
+        if culprit.rung in (3, 5)
+    }
+    allowed = set(expected.get("also", ())) | {expected["layer"]}
+    assert blamed <= allowed
+
+
+def test_two_ports_that_are_wrong_alike_do_not_vouch_for_each_other(evidence):
+    pair = RIGHT["branches"] | {
+        side: f"{HERE}/broken/{side}_same_padding.py:Port" for side in ("torch", "keras")
+    }
+    forward = next(check for check in climb(evidence(**pair)) if check.id == "forward")
+    assert forward.verdict is Verdict.DIFFERENT
+    assert {(c.layer, c.side) for c in forward.culprits} == {("stem", "both")}
+
+
+def test_two_faults_in_one_run_are_both_found(evidence):
+    pair = RIGHT["branches"] | {
+        "torch": f"{HERE}/broken/torch_bn_eps.py:Port",
+        "keras": f"{HERE}/broken/keras_swapped_branches.py:Port",
+    }
+    forward = next(check for check in climb(evidence(**pair)) if check.id == "forward")
+    assert {(c.layer, c.side) for c in forward.culprits} == {("bn", "torch"), ("join", "keras")}
