@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common import tensors
-from common.layout import Layout, canonical_output, feature_orders
+from common.layout import Layout, canonical_output, feature_orders, nhwc_order
 from common.spec import Spec
 
 Array = NDArray[Any]
@@ -109,8 +109,19 @@ class Recorder:
         call = Call(path, marks, digest(native), tuple(native.shape[1:]))
         self.trace.calls.append(call)
         self.written.add(call.writes)
+        self.reorder(path, reads, native)
         self.trace.arrays[f"output:{path}"] = self.canonical(path, native)
         return path
+
+    def reorder(self, path: str, reads: Sequence[Array], native: Array) -> None:
+        """Where a flatten reads another shape than the spec says, its order is another one too."""
+        flattens = self.layout == "nhwc" and native.ndim == 2 and len(reads) == 1
+        if (
+            flattens
+            and reads[0].ndim == 4
+            and self.orders.get(path, native[0]).size != native[0].size
+        ):
+            self.orders[path] = nhwc_order((reads[0].shape[3], *reads[0].shape[1:3]))
 
     def unused(self, path: str) -> str:
         """The path, numbered from the second call of the same layer on."""

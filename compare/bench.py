@@ -18,7 +18,15 @@ from common.job import BenchJob, Build
 from compare.evidence import SIDES
 from compare.progress import Reporter
 from compare.report import rendered
-from compare.run import PORTS, Options, choose_device, choose_layout, recipe_of
+from compare.run import (
+    PORTS,
+    Options,
+    choose_device,
+    choose_layout,
+    load_data,
+    normalised,
+    recipe_of,
+)
 from compare.workers import Worker, check_python
 
 Document = dict[str, Any]
@@ -29,21 +37,14 @@ def bench(options: Options, repeats: int, launches: int) -> Document:
     """Each worker started `launches` times, in turn and alone; `repeats` pairs of epochs each."""
     spec, recipe = specs.get(options.model), replace(recipe_of(options), epochs=1)
     pythons = {s: check_python(s, options.python.get(s, sys.executable)) for s in SIDES}
-    (shape,) = spec.inputs.values()
-    name = options.data or spec.data
-    data = datasets.load(name, data_dir=options.data_dir, image_shape=shape)  # type: ignore[arg-type]
+    data = load_data(options, spec, recipe)
     measured: dict[str, list[Document]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory() as scratch, Reporter(SIDES, options.quiet) as reporter:
         room = Path(scratch)
         tensors.save(room / "weights.safetensors", weights.draw(spec, options.seed))
         orders = datasets.orders(len(data.y_train), 1, options.seed)
         tensors.save(room / "orders.safetensors", {"orders": orders})
-        arrays = {
-            "x_train": datasets.normalise(data.x_train, recipe.mean, recipe.std, options.dtype),
-            "y_train": data.y_train,
-            "x_test": datasets.normalise(data.x_test[:1], recipe.mean, recipe.std, options.dtype),
-            "y_test": data.y_test[:1],
-        }
+        arrays = normalised(data, recipe, options.dtype)
         tensors.save(room / "data.safetensors", arrays)
         for launch in range(launches):
             for side in SIDES if launch % 2 == 0 else SIDES[::-1]:
@@ -84,7 +85,12 @@ def one_launch(
             str(room / "orders.safetensors"),
             repeats,
         )
-        done = worker.ask(job, lambda e: reporter.advance(side, e["pairs"], repeats))
+
+        def on_progress(event: Document) -> None:
+            if "pairs" in event:
+                reporter.advance(side, event["pairs"], repeats)
+
+        done = worker.ask(job, on_progress)
         return {**ready, **done, "device": device}
 
 

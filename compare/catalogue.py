@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +52,9 @@ def model_row(name: str) -> Document:
 
 def check_row(module_name: str) -> Document:
     """One check: its id, its rung, and the question in the first line of its file."""
-    import sys
-
     module = sys.modules[module_name]
     question = (module.__doc__ or "").strip().splitlines()[0]
+    question = re.sub(r"^Rung \d: ", "", question)
     return {"id": module.ID, "rung": getattr(module, "RUNG", None), "question": question}
 
 

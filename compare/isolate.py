@@ -29,6 +29,7 @@ class Isolated:
 
     error: float
     wiring: str = ""  # what is wrong with what the layer was given; empty where nothing is
+    fault: str = ""  # why the error is infinite, in words
 
 
 def forward(evidence: Evidence, trace: Trace) -> dict[str, Isolated]:
@@ -41,18 +42,27 @@ def forward(evidence: Evidence, trace: Trace) -> dict[str, Isolated]:
         wiring = wiring_fault(layer, trace)
         if layer.name in evidence.spec.outputs:
             wiring = wiring or return_fault(layer, trace)
-        sources = given(layer, trace)
-        own = reference.owned(layer, evidence.weights)
-        if sources is None or unusable(layer, trace) or not all_finite(sources):
-            error = float("nan")  # it cannot be judged by what it made of these
-        else:
-            try:
-                expected = reference.apply(layer, sources, own)
-                error = relative_error(trace.arrays[f"output:{layer.name}"], expected)
-            except (ValueError, IndexError, KeyError):  # shapes that the op cannot take
-                error = float("inf")
-        found[layer.name] = Isolated(error, wiring)
+        error, fault = by_itself(evidence, layer, trace)
+        found[layer.name] = Isolated(error, wiring, fault)
     return found
+
+
+def by_itself(evidence: Evidence, layer: Layer, trace: Trace) -> tuple[float, str]:
+    """The error of one layer on what it was given, and why where that is infinite."""
+    sources = given(layer, trace)
+    if sources is None or unusable(layer, trace) or not all_finite(sources):
+        return float("nan"), ""  # it cannot be judged by what it made of these
+    made = trace.arrays[f"output:{layer.name}"]
+    if not all_finite([made]):
+        return float("inf"), "makes numbers that are not finite"
+    try:
+        expected = reference.apply(layer, sources, reference.owned(layer, evidence.weights))
+    except (ValueError, IndexError, KeyError):
+        return float("nan"), ""  # the op cannot take what the layer was given
+    if made.shape != expected.shape:
+        shapes = ("x".join(map(str, x.shape[1:])) for x in (made, expected))
+        return float("inf"), "makes {}, where the reference makes {}".format(*shapes)
+    return relative_error(made, expected), ""
 
 
 def all_finite(arrays: Sequence[Array]) -> bool:
@@ -148,9 +158,7 @@ def source_error(evidence: Evidence, trace: Trace, source: str) -> tuple[float, 
     return largest(errors), [reader.name for reader in readers if reader.name in blamed]
 
 
-def silent(
-    gradient: Array | None, direction: Array, handed_back: Mapping[str, float]
-) -> set[str]:
+def silent(gradient: Array | None, direction: Array, handed_back: Mapping[str, float]) -> set[str]:
     """The one reader without whose share the gradient is right: it handed nothing back."""
     total = sum(handed_back.values())
     error = adjoint_error(gradient, direction, total)

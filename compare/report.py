@@ -87,9 +87,9 @@ def layer_table(document: Document) -> str:
     legend = (
         "torch, keras: trainable parameters; fwd, grad: max |torch - keras| / max |keras| of the\n"
         "layer's output and of the loss's gradients for its output and parameters, in float32\n"
-        "and float64; float64 decides"
+        "and float64; float64 decides; inf: missing, another shape, or not finite"
     )
-    return rendered(table) + "\n" + legend
+    return rendered(table) + "\n\n" + legend
 
 
 def layer_cells(layer: Document) -> Iterator[str]:
@@ -130,7 +130,7 @@ def check_lines(document: Document) -> str:
     for culprit in document["culprits"]:
         lines.append(
             f"  culprit: {culprit['torch']} ({culprit['side']}, rung {culprit['rung']}): "
-            f"{culprit['evidence']['detail']}; cause unknown"
+            f"{culprit['evidence']['detail']}"
         )
     seen = ", ".join(f"{name} {a}/{b}" for name, (a, b) in document["coverage"].items())
     return "\n".join([*lines, f"  coverage: {seen}"])
@@ -198,7 +198,8 @@ def verdict_sentence(document: Document) -> str:
         return f"verdict  {verdict}: see {', '.join(doubtful) or 'coverage'}"
     sentence = f"verdict  {verdict}: {document['model']} in PyTorch and in Keras agree"
     layers = document["coverage"]["layers"][0]
-    sentence += f" in parameters, shapes, outputs and gradients at all {layers} layers"
+    stepped = ", and over ten optimizer steps" if "steps" in document["coverage"] else ""
+    sentence += f" in parameters, shapes, outputs and gradients at all {layers} layers{stepped}"
     if document["comparison"]:
         points = 100 * abs(document["comparison"]["accuracy_difference"])
         sentence += f"; trained, they are {points:.2f} points of accuracy apart"
@@ -207,7 +208,9 @@ def verdict_sentence(document: Document) -> str:
 
 def where(document: Document) -> str:
     """The layers at fault, or the checks that failed where no layer is."""
+    order = {layer["torch"]: index for index, layer in enumerate(document["layers"])}
     culprits = list(dict.fromkeys((c["torch"], c["side"]) for c in document["culprits"]))
+    culprits.sort(key=lambda culprit: order.get(culprit[0], len(order)))
     if culprits:
         return "at " + ", ".join(f"{layer} ({side})" for layer, side in culprits)
     return "in " + ", ".join(c["id"] for c in document["checks"] if c["verdict"] == "different")

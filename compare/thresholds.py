@@ -1,12 +1,28 @@
 """Every number that decides a verdict, with the measurement that set it.
 
-Errors are max |a - b| / max |b| over a tensor. Rounding shrinks by nine decades from float32 to
-float64 while a fault does not, so float64 decides and its bounds lie far from both.
+Errors are relative: max |a - b| / max |b| over a tensor. Rounding shrinks by nine decades from
+float32 to float64 and a fault does not, so float64 decides, and its bounds lie decades away from
+both: the largest error of right ports, measured on LeNet and on the tests' net with batch norm,
+shortcut and branches, 20 seeds each, CPU, torch 2.10 and TensorFlow 2.20; and the smallest fault
+of tests/broken, a batch-norm epsilon that is 1% off.
 """
 
-PLACEHOLDER = None
+# Right ports: 1.8e-15 from each other, 1.7e-15 from the reference by layer. An epsilon of 1.01e-5
+# for 1e-5: 5e-8 at least, at its layer (3 seeds). Thirty convolutions in a row: 1.3e-14.
 FORWARD_FLOAT64 = 1e-12
+
+# Right ports: 4.7e-15 from each other, 5.1e-15 in the adjoint identity by layer. Deep nets lose
+# more on the way back: 1.0e-12 over 13 convolutions with batch norm.
 GRADIENT_FLOAT64 = 1e-10
+
+# A layer by itself, on its own float32 inputs, against the reference in float64: 6.5e-7 at most,
+# whatever came before it. It catches what exists in float32 alone: a dense layer that rounds its
+# inputs to bfloat16 errs by 1.7e-3 at least (3 seeds).
 FORWARD_FLOAT32 = 1e-5
+
+# The adjoint identity on float32 tensors: 2.2e-6 at most.
 GRADIENT_FLOAT32 = 1e-4
+
+# The change of every parameter over ten steps of SGD with momentum: 4.4e-14 at most (LeNet, 5
+# seeds). A learning rate rounded to float32 on one side only is 6e-8 off.
 STEP_FLOAT64 = 1e-10

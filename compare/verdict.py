@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -47,6 +47,15 @@ class Culprit:
     side: str  # "torch", "keras" or "both"
     error_float64: float | None
     detail: str  # what is wrong, for a reader
+
+
+def first_of(culprits: Sequence[Culprit]) -> str:
+    """The first fault in words, and how many more there are; empty where there is none."""
+    if not culprits:
+        return ""
+    first = culprits[0]
+    more = f" (and {len(culprits) - 1} more)" if len(culprits) > 1 else ""
+    return f"{first.side} {first.layer} {first.detail}{more}"
 
 
 @dataclass(frozen=True)

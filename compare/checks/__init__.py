@@ -1,6 +1,7 @@
 """The parity ladder, one file a rung: each takes the evidence and answers with a Check."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,5 +23,10 @@ LADDER: tuple[Callable[[Evidence], Check | None], ...] = (
 def climb(evidence: Evidence) -> list[Check]:
     """Every rung that there is evidence for, the higher ones even where a lower one failed."""
     with np.errstate(all="ignore"):  # NaN in a port's numbers is a finding, not a warning
-        checks = [judge(evidence) for judge in LADDER]
-    return [check for check in checks if check is not None]
+        answers = [judge(evidence) for judge in LADDER]
+    checks = [check for check in answers if check is not None]
+    below = [check for check in checks if check.rung is not None and check.rung < step.RUNG]
+    if all(check.verdict.agrees for check in below):
+        return checks
+    # Steps along other gradients lead elsewhere; that is no fault of the optimizer.
+    return [replace(check, culprits=()) if check.id == step.ID else check for check in checks]

@@ -9,7 +9,7 @@ import numpy as np
 from compare import isolate
 from compare.evidence import DTYPES, SIDES, Array, Evidence, relative_error
 from compare.thresholds import FORWARD_FLOAT32, FORWARD_FLOAT64
-from compare.verdict import Check, Culprit, Verdict, worst
+from compare.verdict import Check, Culprit, Verdict, first_of, worst
 
 ID, RUNG = "forward", 3
 
@@ -34,7 +34,7 @@ def judge(evidence: Evidence) -> Check:
         ID,
         RUNG,
         verdict,
-        detail(evidence, layers, culprits, verdict),
+        detail(layers, culprits, verdict),
         measured,
         FORWARD_FLOAT64,
         tuple(culprits),
@@ -78,6 +78,8 @@ def fault_of(exact: isolate.Isolated, rounded: isolate.Isolated) -> str:
     """What is wrong with a layer by itself; empty where nothing is."""
     if exact.wiring:
         return exact.wiring
+    if exact.error == np.inf:
+        return exact.fault
     if exact.error > FORWARD_FLOAT64:
         return f"errs by {exact.error:.1e} on its own inputs in float64"
     if rounded.error > FORWARD_FLOAT32:
@@ -111,16 +113,13 @@ def layer_verdict(columns: dict[str, Any], name: str, culprits: list[Culprit]) -
 
 
 def detail(
-    evidence: Evidence,
     layers: dict[str, dict[str, Any]],
     culprits: list[Culprit],
     verdict: Verdict,
 ) -> str:
     """One line: the culprits where there are any, else the worst layer and what was allowed."""
     if culprits:
-        first = culprits[0]
-        more = f" (and {len(culprits) - 1} more)" if len(culprits) > 1 else ""
-        return f"{first.side} {first.layer} {first.detail}{more}"
+        return first_of(culprits)
     if verdict is Verdict.DIFFERENT:
         name = next(n for n, columns in layers.items() if columns["verdict"] is Verdict.DIFFERENT)
         return f"first at {name}: {layers[name]['float64']:.1e}; no layer errs by itself"

@@ -17,7 +17,7 @@ from compare.thresholds import (
     GRADIENT_FLOAT32,
     GRADIENT_FLOAT64,
 )
-from compare.verdict import Check, Culprit, Verdict, worst
+from compare.verdict import Check, Culprit, Verdict, first_of, worst
 
 ID, RUNG = "gradients", 5
 
@@ -174,9 +174,7 @@ def detail(
 ) -> str:
     """One line: the culprits where there are any, else the worst gradient."""
     if culprits:
-        first = culprits[0]
-        more = f" (and {len(culprits) - 1} more)" if len(culprits) > 1 else ""
-        return f"{first.side} {first.layer} {first.detail}{more}"
+        return first_of(culprits)
     if loss > FORWARD_FLOAT64:
         return f"the losses differ by {loss:.1e}"
     if verdict is Verdict.NOT_PROVEN:

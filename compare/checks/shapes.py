@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from common.layout import nhwc_shape
 from common.result import Trace
-from compare.checks.structure import culprits_first
 from compare.evidence import SIDES, Evidence
-from compare.verdict import Check, Culprit, Verdict
+from compare.verdict import Check, Culprit, Verdict, first_of
 
 ID, RUNG = "shapes", 1
 
@@ -25,7 +24,7 @@ def judge(evidence: Evidence) -> Check:
         ID,
         RUNG,
         Verdict.DIFFERENT if culprits else Verdict.SAME,
-        culprits_first(culprits) or f"{seen}/{len(names)} layers, in NCHW and in NHWC",
+        first_of(culprits) or f"{seen}/{len(names)} layers, in NCHW and in NHWC",
         culprits=tuple(culprits),
         layers={
             name: {"shape_nchw": shape, "shape_nhwc": nhwc_shape(shape)}
@@ -37,19 +36,36 @@ def judge(evidence: Evidence) -> Check:
 
 
 def faults(evidence: Evidence, trace: Trace) -> list[tuple[str, str]]:
-    """(layer, what is wrong) for one side: never run, run again, or the wrong shape."""
+    """(layer, what is wrong) for one side: never run, run again, or a wrong shape of its own.
+
+    A layer that reads a wrong shape is not blamed for making another.
+    """
     calls = {call.path: call for call in trace.calls}
-    found = []
-    for layer in evidence.spec.layers:
-        if layer.name not in calls:
-            found.append((layer.name, "was never run"))
-            continue
-        canonical = evidence.shapes[layer.name]
-        native = canonical if trace.layout == "nchw" else nhwc_shape(canonical)
-        got = calls[layer.name].native_shape
-        if got != native:
-            found.append((layer.name, f"makes {got}, the spec says {native}"))
-        elif trace.arrays[f"output:{layer.name}"].shape[1:] != canonical:
-            found.append((layer.name, f"makes {got}, which is not {canonical} in NCHW"))
+    wrong = {layer.name: shape_fault(evidence, trace, layer.name) for layer in evidence.spec.layers}
+    found = [
+        (layer.name, wrong[layer.name])
+        for layer in evidence.spec.layers
+        if wrong[layer.name]
+        and (layer.name not in calls or not any(wrong.get(source) for source in layer.reads))
+    ]
     again = [path for path in calls if "#" in path]
-    return found + [(p.partition("#")[0], "was run more than once") for p in again]
+    return found + [(path.partition("#")[0], "was run more than once") for path in again]
+
+
+def shape_fault(evidence: Evidence, trace: Trace, name: str) -> str:
+    """What is wrong with one layer's output; empty where nothing is."""
+    made = [call.native_shape for call in trace.calls if call.path == name]
+    if not made:
+        return "was never run"
+    canonical = evidence.shapes[name]
+    native = canonical if trace.layout == "nchw" else nhwc_shape(canonical)
+    if made[0] != native:
+        return f"makes {by(made[0])}, the spec says {by(native)}"
+    if trace.arrays[f"output:{name}"].shape[1:] != canonical:
+        return f"makes {by(made[0])}, which is not {by(canonical)} in NCHW"
+    return ""
+
+
+def by(shape: tuple[int, ...]) -> str:
+    """6x24x24."""
+    return "x".join(map(str, shape))

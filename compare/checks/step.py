@@ -58,7 +58,11 @@ def sentence(key: tuple[int, str], error: float, wrong: list[tuple[int, str]], t
     first = min(count for count, _ in wrong)
     parted = [name for count, name in wrong if count == first]
     which = "every parameter" if len(parted) == total else ", ".join(parted[:3])
-    return f"after {first} step{'s' if first > 1 else ''}, {which} moved otherwise"
+    return f"{after(first)}, {which} moved otherwise"
+
+
+def after(steps: int) -> str:
+    return f"after {steps} step{'s' if steps > 1 else ''}"
 
 
 def culprits(
@@ -71,7 +75,7 @@ def culprits(
     parted = [name for count, name in wrong if count == first]
     if len(parted) == total:
         worst = max(errors[first, name] for name in parted)
-        detail = f"the update of every parameter is off by up to {worst:.1e} after {first} steps"
+        detail = f"the update of every parameter is off, by up to {worst:.1e} {after(first)}"
         return (Culprit(RUNG, "optimizer", "torch or keras", worst, detail),)
     return tuple(
         Culprit(
@@ -79,7 +83,7 @@ def culprits(
             name.rpartition(".")[0],
             "torch or keras",
             errors[first, name],
-            f"the update of {name} is off by {errors[first, name]:.1e} after {first} steps",
+            f"the update of {name} is off by {errors[first, name]:.1e} {after(first)}",
         )
         for name in parted
     )

@@ -6,8 +6,9 @@ from math import prod
 
 from common.result import Structure, digest
 from common.spec import count_parameters, layer_parameters, tensors
+from compare.checks.shapes import shape_fault
 from compare.evidence import SIDES, Evidence
-from compare.verdict import Check, Culprit, Verdict
+from compare.verdict import Check, Culprit, Verdict, first_of
 
 ID, RUNG = "structure", 0
 Layers = dict[str, Structure]
@@ -16,7 +17,7 @@ Layers = dict[str, Structure]
 def judge(evidence: Evidence) -> Check:
     """Ops, tensors, shapes, trainability and totals; that the weights given are held bit by bit."""
     built = {side: evidence.traces[side, "float64"].structure for side in SIDES}
-    culprits = [
+    found = [
         Culprit(RUNG, layer, side, None, fault)
         for side in SIDES
         for layer, fault in faults(evidence, built[side])
@@ -27,11 +28,22 @@ def judge(evidence: Evidence) -> Check:
     return Check(
         ID,
         RUNG,
-        Verdict.DIFFERENT if culprits else Verdict.SAME,
-        culprits_first(culprits) or f"{sentence(totals, evidence)}; {seen}/{len(expected)} tensors",
-        culprits=tuple(culprits),
+        Verdict.DIFFERENT if found else Verdict.SAME,
+        first_of(found) or f"{sentence(totals, evidence)}; {seen}/{len(expected)} tensors",
+        culprits=tuple(fault for fault in found if not is_consequence(evidence, fault)),
         layers=rows(evidence, built),
         coverage=(seen, len(expected)),
+    )
+
+
+def is_consequence(evidence: Evidence, fault: Culprit) -> bool:
+    """Whether a layer has other tensors only because what it reads has another shape."""
+    layer = next((x for x in evidence.spec.layers if x.name == fault.layer), None)
+    trace = evidence.traces[fault.side, "float64"]
+    return layer is not None and any(
+        shape_fault(evidence, trace, source)
+        for source in layer.reads
+        if source not in evidence.spec.inputs
     )
 
 
@@ -84,15 +96,6 @@ def sentence(totals: list[tuple[int, int]], evidence: Evidence) -> str:
     if count_parameters(evidence.spec)[1]:
         text += f", {totals[0][1]:,} = {totals[1][1]:,} = spec not"
     return text
-
-
-def culprits_first(culprits: list[Culprit]) -> str:
-    """The first fault, and how many there are; empty where there is none."""
-    if not culprits:
-        return ""
-    first = culprits[0]
-    more = f" (and {len(culprits) - 1} more)" if len(culprits) > 1 else ""
-    return f"{first.side} {first.layer}: {first.detail}{more}"
 
 
 def rows(evidence: Evidence, built: dict[str, Layers]) -> dict[str, dict[str, object]]:
