@@ -32,6 +32,7 @@ class Evidence:
     traces: Mapping[tuple[str, str], Trace]  # (side, dtype)
     initial: Mapping[str, Array] = field(default_factory=dict)  # weights before training
     stepped: Mapping[tuple[str, int], Mapping[str, Array]] = field(default_factory=dict)
+    first_batch: Mapping[str, Array] = field(default_factory=dict)  # inputs, "labels", "rate"
     fed: Mapping[str, list[str]] = field(default_factory=dict)  # side -> each epoch's digest
     to_be_fed: list[str] = field(default_factory=list)
 
@@ -60,6 +61,7 @@ def load(folder: Path, spec: Spec) -> Evidence:
         for side in SIDES
         for steps in STEPS
     }
+    trained = any(path.exists() for path in stepped.values())
     histories = {side: folder / side / "history.json" for side in SIDES}
     return Evidence(
         spec,
@@ -72,6 +74,7 @@ def load(folder: Path, spec: Spec) -> Evidence:
         },
         tensors.load(folder / "initial-weights.safetensors"),
         {key: tensors.load(path) for key, path in stepped.items() if path.exists()},
+        tensors.load(folder / "first-batch.safetensors") if trained else {},
         {
             side: [row["batches_sha256"] for row in read_json(path)]
             for side, path in histories.items()

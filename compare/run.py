@@ -21,6 +21,7 @@ from common.layout import Layout
 from common.recipes import Recipe
 from common.result import batches_digest
 from common.spec import Spec, shapes
+from compare.download import fetch
 from compare.evidence import DTYPES, SIDES, STEPS, Array
 from compare.folder import RunFolder, write_json
 from compare.progress import Reporter
@@ -74,16 +75,18 @@ def run(options: Options) -> Outcome:
     """Fills a run folder with what both workers leave. CompareError for a user's mistake."""
     spec = specs.get(options.model)
     recipe = recipe_of(options)
+    check_layout(options.layout, options.device)
     pythons = {side: check_python(side, options.python.get(side, sys.executable)) for side in SIDES}
+    data = load_data(options, spec, recipe) if options.train else None
     with ExitStack() as stack:
         folder = stack.enter_context(RunFolder(options.out, options.model)).path
-        outcome = Outcome(options, spec, folder, recipe=recipe)
+        outcome = Outcome(options, spec, folder, recipe=recipe, data=data)
         reporter = stack.enter_context(Reporter(SIDES, options.quiet))
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
         workers = {
             side: stack.enter_context(start_worker(side, pythons[side], options, folder))
             for side in SIDES
         }
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
         prepare(outcome, scratch)
         get_ready(outcome, workers)
         in_turn_or_at_once(outcome, workers, scratch, reporter)
@@ -116,47 +119,64 @@ def prepare(outcome: Outcome, scratch: Path) -> None:
     labels = weights.probe_labels(classes, seed, PROBE_BATCH)
     tensors.save(folder / "probe.safetensors", {**probe, "labels": labels})
     if outcome.options.train:
-        prepare_data(outcome, scratch, classes)
+        prepare_data(outcome, scratch)
 
 
-def prepare_data(outcome: Outcome, scratch: Path, classes: int) -> None:
-    """Loads and checks the data, and writes it normalised, with the order of every epoch."""
-    options, recipe = outcome.options, outcome.recipe
-    assert recipe is not None
-    (shape,) = outcome.spec.inputs.values()
-    image_shape = (shape[0], shape[1], shape[2])
-    name = options.data or outcome.spec.data
-    data = datasets.load(name, data_dir=options.data_dir, image_shape=image_shape)
-    datasets.check_fits(data, image_shape, classes)
-    if recipe.batch_size > len(data.y_train):
-        raise UsageError(
-            f"--batch-size {recipe.batch_size}: larger than the {len(data.y_train):,} training "
-            f"images of {data.name}"
-        )
-    outcome.data = data
-    arrays = {
-        "x_train": datasets.normalise(data.x_train, recipe.mean, recipe.std, options.dtype),
-        "y_train": data.y_train,
-        "x_test": datasets.normalise(data.x_test, recipe.mean, recipe.std, options.dtype),
-        "y_test": data.y_test,
-    }
+def prepare_data(outcome: Outcome, scratch: Path) -> None:
+    """Writes the data normalised, with the order of every epoch."""
+    options, recipe, data = outcome.options, outcome.recipe, outcome.data
+    assert recipe is not None and data is not None
+    arrays = normalised(data, recipe, options.dtype)
     orders = datasets.orders(len(data.y_train), recipe.epochs, options.seed)
-    tensors.save(outcome.folder / "orders.safetensors", {"orders": orders})
-    tensors.save(outcome.folder / "test-labels.safetensors", {"labels": data.y_test})
     fed = [
         batches_digest(arrays["x_train"][order[: recipe.batch_size]], data.y_train[order])
         for order in orders
     ]
     write_json(outcome.folder / "batches.json", fed)
+    tensors.save(outcome.folder / "orders.safetensors", {"orders": orders})
+    tensors.save(outcome.folder / "test-labels.safetensors", {"labels": data.y_test})
     tensors.save(scratch / "data.safetensors", arrays)
     prepare_steps(outcome, scratch, arrays, orders[0])
 
 
+def load_data(options: Options, spec: Spec, recipe: Recipe) -> DataSet:
+    """The data set asked for, or the model's own. DataError where it does not fit the model."""
+    (shape,) = spec.inputs.values()
+    image_shape = (shape[0], shape[1], shape[2])
+    name = options.data or spec.data
+    if options.download:
+        fetch(name, options.data_dir, options.python.get("torch", sys.executable), options.timeout)
+    data = datasets.load(name, data_dir=options.data_dir, image_shape=image_shape)
+    datasets.check_fits(data, image_shape, shapes(spec)[spec.outputs[0]][0])
+    if recipe.batch_size > len(data.y_train):
+        raise UsageError(
+            f"--batch-size {recipe.batch_size}: larger than the {len(data.y_train):,} training "
+            f"images of {data.name}"
+        )
+    return data
+
+
+def normalised(data: DataSet, recipe: Recipe, dtype: Dtype) -> dict[str, Array]:
+    """What both workers read: normalised images and their labels."""
+    return {
+        "x_train": datasets.normalise(data.x_train, recipe.mean, recipe.std, dtype),
+        "y_train": data.y_train,
+        "x_test": datasets.normalise(data.x_test, recipe.mean, recipe.std, dtype),
+        "y_test": data.y_test,
+    }
+
+
 def prepare_steps(outcome: Outcome, scratch: Path, arrays: dict[str, Array], order: Array) -> None:
     """The first batches alone, for the rung that takes a few steps in float64."""
-    assert outcome.recipe is not None
+    recipe = outcome.recipe
+    assert recipe is not None
+    first = order[: recipe.batch_size]
+    (name,) = outcome.spec.inputs
+    batch = {name: arrays["x_train"][first], "labels": arrays["y_train"][first]}
+    rate = np.asarray(recipe.rate(0))
+    tensors.save(outcome.folder / "first-batch.safetensors", {**batch, "rate": rate})
     for steps in STEPS:
-        images = min(len(order), steps * outcome.recipe.batch_size)
+        images = min(len(order), steps * recipe.batch_size)
         chosen = order[:images]
         few = {
             "x_train": arrays["x_train"][chosen],
@@ -177,6 +197,7 @@ def get_ready(outcome: Outcome, workers: dict[str, Worker]) -> None:
         except WorkerError as error:
             outcome.failures[side] = str(error)
     outcome.device = choose_device(outcome.options.device, outcome.environments)
+    check_layout(outcome.options.layout, outcome.device)
     outcome.layouts = {side: choose_layout(side, outcome.options.layout) for side in SIDES}
 
 
@@ -190,6 +211,15 @@ def choose_device(wanted: str, environments: dict[str, dict[str, Any]]) -> Devic
             "TensorFlow's CUDA libraries)"
         )
     return "cpu" if wanted == "cpu" or blind or not environments else "cuda"
+
+
+def check_layout(layout: str, device: str) -> None:
+    """Refuses what Keras cannot do, in our words, as soon as the device is known."""
+    if layout == "nchw" and device == "cpu":
+        raise UsageError(
+            "--layout nchw: TensorFlow has no channels-first convolution on a CPU; "
+            "use --layout native or nhwc, or --device cuda"
+        )
 
 
 def choose_layout(side: str, wanted: str) -> Layout:

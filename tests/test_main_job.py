@@ -140,7 +140,7 @@ FAULTS = {
         "nesterov=False,",
         "nesterov=True,",
         ("run", "--epochs", "1"),
-        "optimizer (torch or keras)",
+        "at training step (keras)",
     ),
     "torch shuffles anew": (
         "torch_impl/train.py",

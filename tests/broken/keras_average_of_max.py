@@ -1,6 +1,5 @@
 """Average pooling where the net has max pooling."""
 
-import keras
 from keras import layers
 
 from tf_impl.models.lenet import LeNet

@@ -1,6 +1,5 @@
 """Batch norm with Keras' own default epsilon, 1e-3."""
 
-import keras
 from keras import layers
 
 from common.locate import locate

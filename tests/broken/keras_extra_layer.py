@@ -1,6 +1,5 @@
 """A layer that the net does not have."""
 
-import keras
 from keras import layers
 
 from tf_impl.models.lenet import LeNet

@@ -1,6 +1,5 @@
 """A convolution without its bias."""
 
-import keras
 from keras import layers
 
 from tf_impl.models.lenet import LeNet

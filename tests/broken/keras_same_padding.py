@@ -1,6 +1,5 @@
 """ "same" at stride 2 on an even size pads 0 before and 1 after; the shape is right."""
 
-import keras
 from keras import layers
 
 from common.locate import locate

@@ -1,6 +1,5 @@
 """Batch norm with Keras' default epsilon."""
 
-import torch
 from torch import nn
 
 from common.locate import locate

@@ -1,6 +1,5 @@
 """An epsilon that is 1% off."""
 
-import torch
 from torch import nn
 
 from common.locate import locate

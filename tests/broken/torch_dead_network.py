@@ -1,6 +1,5 @@
 """Weights that the net ignores: the first convolution is multiplied by zero."""
 
-import torch
 from torch import nn
 
 from torch_impl.models.lenet import LeNet

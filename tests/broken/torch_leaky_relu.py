@@ -1,6 +1,5 @@
 """A leaky relu where the net has a relu."""
 
-import torch
 from torch import nn
 
 from torch_impl.models.lenet import LeNet

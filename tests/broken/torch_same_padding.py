@@ -1,6 +1,5 @@
 """Pads as Keras' "same" does at stride 2: nothing before, one row and column after."""
 
-import torch
 from torch import nn
 
 from common.locate import locate

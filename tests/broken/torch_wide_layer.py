@@ -1,6 +1,5 @@
 """A layer of the wrong width; the total differs too."""
 
-import torch
 from torch import nn
 
 from torch_impl.models.lenet import LeNet
