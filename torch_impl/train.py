@@ -114,25 +114,24 @@ def run_steps(
 ) -> tuple[Array, int]:
     """A step for each slice, the last one perhaps smaller. Returns the losses and the hits.
 
-    Losses and hits stay on the device until the epoch ends, so that no step waits for them.
+    Losses and logits stay on the device until the epoch ends, so that no step waits for them.
     """
     model, optimizer, size = training.model.train(), training.optimizer, training.recipe.batch_size
-    losses = torch.zeros(-(-len(x) // size), dtype=x.dtype, device=x.device)
-    hits = torch.zeros((), dtype=torch.int64, device=x.device)
+    losses, outputs = [], []
     told = time.perf_counter()
-    for step, first in enumerate(range(0, len(x), size)):
-        images, labels = x[first : first + size], y[first : first + size]
+    for first in range(0, len(x), size):
         optimizer.zero_grad(set_to_none=True)
-        logits = model(images)
-        loss = cross_entropy(logits, labels)
+        logits = model(x[first : first + size])
+        loss = cross_entropy(logits, y[first : first + size])
         loss.backward()
         optimizer.step()
-        losses[step] = loss.detach()
-        hits += (logits.detach().argmax(1) == labels).sum()
+        losses.append(loss.detach())
+        outputs.append(logits.detach())
         if time.perf_counter() - told > PROGRESS_SECONDS:
             told = time.perf_counter()
-            progress({"samples": before + first + len(labels)})
-    return names.canonical(losses), int(hits)
+            progress({"samples": before + min(first + size, len(x))})
+    hits = (torch.cat(outputs).argmax(1) == y).sum()
+    return names.canonical(torch.stack(losses)), int(hits)
 
 
 def evaluate(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
