@@ -50,7 +50,10 @@ def nhwc_order(shape: Shape) -> Array:
 
 
 def feature_orders(spec: Spec) -> dict[str, Array]:
-    """The order of every feature vector in a channels-last port, for the layers that have one.
+    """The order of every feature vector in a Keras port, for the layers that have one.
+
+    Keras' Flatten goes place by place, channels last, whatever the layout of the maps: under
+    `channels_first` it transposes before it flattens. PyTorch's goes channel by channel.
 
     order[i] is the canonical index of the feature that stands at position i. A flatten of
     (C, H, W) makes it; elementwise layers and joins hand it on; a dense layer, whose outputs have
@@ -64,7 +67,9 @@ def feature_orders(spec: Spec) -> dict[str, Array]:
         if layer.op == "flatten":
             orders[layer.name] = nhwc_order(known[layer.reads[0]])
         elif any(name in orders for name in layer.reads):
-            orders[layer.name] = joined([source_order(n, known, orders) for n in layer.reads])
+            parts = [source_order(name, known, orders) for name in layer.reads]
+            # Summands share one order; where theirs differ, no order makes the ports agree.
+            orders[layer.name] = joined(parts if layer.op == "concat" else parts[:1])
     return orders
 
 
@@ -81,24 +86,20 @@ def joined(parts: list[Array]) -> Array:
 
 def canonical_output(x: Array, layout: Layout, order: Array | None) -> Array:
     """A port's output as (N, C, H, W), or as features in canonical order."""
-    if layout == "nchw":
-        return x
     if x.ndim == 4:
-        return to_nchw(x)
-    if order is None or x.shape[1:] != order.shape:
+        return to_nchw(x) if layout == "nhwc" else x
+    return from_order(x, order) if x.ndim == 2 else x
+
+
+def to_order(x: Array, order: Array | None) -> Array:
+    """Canonical features, along the last axis, as a port with that feature order holds them."""
+    return x if order is None or x.shape[-1:] != order.shape else x[..., order]
+
+
+def from_order(x: Array, order: Array | None) -> Array:
+    """The inverse of to_order."""
+    if order is None or x.shape[-1:] != order.shape:
         return x
     restored = np.empty_like(x)
-    restored[:, order] = x
+    restored[..., order] = x
     return restored
-
-
-def dense_columns(weight: Array, layout: Layout, order: Array | None) -> Array:
-    """Canonical (out, in) weights as a port in `layout` must hold them, columns reordered."""
-    if layout == "nchw" or order is None or weight.shape[1:] != order.shape:
-        return weight
-    return weight[:, order]
-
-
-def canonical_columns(weight: Array, layout: Layout, order: Array | None) -> Array:
-    """The inverse of dense_columns: a port's (out, in) weights in canonical order."""
-    return canonical_output(weight, layout, order) if weight.ndim == 2 else weight

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common import tensors
-from common.layout import Layout, canonical_output, feature_orders, nhwc_order
+from common.errors import DataError
+from common.layout import Layout, canonical_output, nhwc_order
 from common.spec import Spec
 
 Array = NDArray[Any]
@@ -68,6 +69,8 @@ class Trace:
     def load(path: Path) -> Trace:
         """Reads what `save` wrote. DataError where the file is damaged."""
         arrays, note = tensors.read(path)
+        if not isinstance(note, dict) or not {"structure", "calls"} <= note.keys():
+            raise DataError(f"{path}: expected the trace of a worker, found other arrays")
         structure = {name: Structure(**entry) for name, entry in note.pop("structure").items()}
         calls = [
             Call(
@@ -84,10 +87,13 @@ class Trace:
 class Recorder:
     """Takes a port's arrays in its own axes and keeps them in canonical ones."""
 
-    def __init__(self, spec: Spec, layout: Layout, dtype: str) -> None:
+    def __init__(
+        self, spec: Spec, layout: Layout, dtype: str, orders: Mapping[str, Array] | None = None
+    ) -> None:
+        """`orders`: the port's feature orders, where they are not the canonical ones."""
         self.trace = Trace(layout, dtype)
         self.layout = layout
-        self.orders = feature_orders(spec) if layout == "nhwc" else {}
+        self.orders = dict(orders or {})
         self.sources = {layer.name: layer.reads for layer in spec.layers}
         self.written: set[str] = set()
 
@@ -115,13 +121,13 @@ class Recorder:
 
     def reorder(self, path: str, reads: Sequence[Array], native: Array) -> None:
         """Where a flatten reads another shape than the spec says, its order is another one too."""
-        flattens = self.layout == "nhwc" and native.ndim == 2 and len(reads) == 1
-        if (
-            flattens
-            and reads[0].ndim == 4
-            and self.orders.get(path, native[0]).size != native[0].size
-        ):
-            self.orders[path] = nhwc_order((reads[0].shape[3], *reads[0].shape[1:3]))
+        order = self.orders.get(path)
+        if order is None or order.shape == native.shape[1:] or len(reads) != 1:
+            return
+        if reads[0].ndim == 4:
+            shape = reads[0].shape[1:]
+            canonical = shape if self.layout == "nchw" else (shape[2], *shape[:2])
+            self.orders[path] = nhwc_order(canonical)
 
     def unused(self, path: str) -> str:
         """The path, numbered from the second call of the same layer on."""

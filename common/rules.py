@@ -2,7 +2,8 @@
 
 Shapes are (C, H, W) or (F,), without the batch. "Neurons" and "connections" are counted as in
 LeCun et al. 1998, section II.B: a neuron is one output value, a connection is one input of a
-neuron, its bias included. A multiply-add is one weight times one value; biases do not count.
+neuron, its bias included. An activation is part of the neuron it follows, and a rearrangement is
+no neuron at all: neither counts again. A multiply-add is one weight times one value; biases do not count.
 """
 
 from __future__ import annotations
@@ -53,14 +54,14 @@ def tensors(layer: Layer, sources: Sequence[Shape]) -> dict[str, Tensor]:
 
 
 def neurons(layer: Layer, sources: Sequence[Shape]) -> int:
-    """Number of output values of one sample."""
+    """Number of output values of one sample that are no layer's before it."""
+    if layer.op in NO_NEURONS:
+        return 0
     return prod(output_shape(layer, sources))
 
 
 def connections(layer: Layer, sources: Sequence[Shape]) -> int:
-    """Inputs of all neurons of one sample, biases included; 0 for a pure rearrangement."""
-    if layer.op == "flatten":
-        return 0
+    """Inputs of all neurons of one sample, biases included."""
     biases = 1 if "bias" in tensors(layer, sources) else 0
     fan_in = rule_of(layer).fan_in(layer.settings, sources)
     return neurons(layer, sources) * (fan_in + biases)
@@ -93,10 +94,14 @@ def window_count(length: int, window: int, stride: int, pad: tuple[int, int], ce
     Rounding up never yields a window that starts in the padding behind the input (the rule of
     Caffe and PyTorch).
     """
-    room = length + pad[0] + pad[1] - window
+    if min(window, stride) < 1 or min(pad) < 0:
+        raise ValueError(
+            f"a window of {window}, stride {stride}, padded by {pad}: expected at least 1, 1 and 0"
+        )
+    room = length + pad[0] + pad[1] - window + (stride - 1 if ceil else 0)
     if room < 0:
         raise ValueError(f"a window of {window} does not fit into {length} padded by {pad}")
-    count = (room + (stride - 1 if ceil else 0)) // stride + 1
+    count = room // stride + 1
     if ceil and (count - 1) * stride >= length + pad[0]:
         count -= 1
     return count
@@ -109,6 +114,8 @@ def same_shape(a: Settings, sources: Sequence[Shape]) -> Shape:
 
 def conv_shape(a: Settings, sources: Sequence[Shape]) -> Shape:
     c, h, w = feature_map(sources)
+    if min(a["groups"], *a["dilation"]) < 1:
+        raise ValueError(f"{a['groups']} groups, dilation {a['dilation']}: both must be at least 1")
     if c % a["groups"] or a["channels"] % a["groups"]:
         raise ValueError(f"{a['groups']} groups do not divide {c} -> {a['channels']} channels")
     spans = [d * (k - 1) + 1 for k, d in zip(a["kernel"], a["dilation"], strict=True)]
@@ -200,6 +207,8 @@ def concat_shape(a: Settings, sources: Sequence[Shape]) -> Shape:
         raise ValueError(f"joins sources that differ in channels only, got {list(sources)}")
     return (sum(shape[0] for shape in sources), *sources[0][1:])
 
+
+NO_NEURONS = {"relu", "sigmoid", "tanh", "softmax", "batch_norm", "flatten", "concat"}
 
 RULES: dict[str, Rule] = {
     "conv": Rule(conv_shape, conv_fan_in, conv_tensors),

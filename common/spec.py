@@ -242,6 +242,8 @@ def sides(padding: Padding) -> tuple[tuple[int, int], tuple[int, int]]:
 
 def resolve_reads(spec: Spec) -> tuple[Layer, ...]:
     """The layers with every source named; refuses names used twice or not made yet."""
+    if not spec.inputs or not spec.layers:
+        raise SpecError(f"{spec.name}: a spec needs at least one input and one layer")
     made = list(spec.inputs)
     resolved = []
     for layer in spec.layers:
@@ -255,8 +257,6 @@ def resolve_reads(spec: Spec) -> tuple[Layer, ...]:
                 )
         resolved.append(replace(layer, reads=layer.reads or (made[-1],)))
         made.append(layer.name)
-    if not resolved:
-        raise SpecError(f"{spec.name}: a spec needs at least one layer")
     return tuple(resolved)
 
 

@@ -78,8 +78,10 @@ def read(path: Path) -> tuple[dict[str, Array], Any]:
         metadata = header.pop("__metadata__", {})
         note = json.loads(metadata["note"]) if "note" in metadata else None
         body = memoryview(raw)[8 + length :]
-        return {name: decode(path, name, entry, body) for name, entry in header.items()}, note
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        arrays = {name: decode(path, name, entry, body) for name, entry in header.items()}
+        check_cover([entry["data_offsets"] for entry in header.values()], len(body))
+        return arrays, note
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path}: its safetensors header is corrupt ({error})") from None
 
 
@@ -88,10 +90,21 @@ def decode(path: Path, name: str, entry: dict[str, Any], body: memoryview) -> Ar
     dtype = np.dtype(CODES[entry["dtype"]])
     start, end = entry["data_offsets"]
     if not 0 <= start <= end or end - start != prod(entry["shape"]) * dtype.itemsize:
-        raise ValueError(f"{name} has shape {entry['shape']} but {end - start} bytes")
+        raise ValueError(f"{name!r} has shape {entry['shape']} but {end - start} bytes")
     if end > len(body):
-        raise DataError(f"{path}: truncated: {name} ends at byte {end}, the body at {len(body)}")
+        raise DataError(f"{path}: truncated: {name!r} ends at byte {end}, the body at {len(body)}")
     return np.frombuffer(body[start:end], dtype).reshape(entry["shape"])
+
+
+def check_cover(offsets: list[list[int]], size: int) -> None:
+    """Every byte of the body belongs to one array, as the format asks; ValueError where not."""
+    reached = 0
+    for start, end in sorted(offsets):
+        if start != reached:
+            raise ValueError(f"an array begins at byte {start}, the one before ends at {reached}")
+        reached = end
+    if reached != size:
+        raise ValueError(f"the arrays end at byte {reached}, the body at {size}")
 
 
 def write_atomically(path: Path, chunks: list[bytes]) -> None:

@@ -78,9 +78,9 @@ def probe_of(spec: Spec, seed: int) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def evidence(trace: Callable[..., Trace]) -> Judge:
-    """Evidence on a pair of ports; the layout is each framework's native one."""
+    """Evidence on a pair of ports, both in one layout of maps."""
 
-    def gather(torch: str, keras: str, spec: str, seed: int = 0) -> Evidence:
+    def gather(torch: str, keras: str, spec: str, seed: int = 0, layout: str = "nhwc") -> Evidence:
         known = spec_of(Build("", spec, ""))
         ports = {"torch": torch, "keras": keras}
         return Evidence(
@@ -88,7 +88,7 @@ def evidence(trace: Callable[..., Trace]) -> Judge:
             weights.draw(known, seed, "probe"),
             probe_of(known, seed),
             {
-                (side, dtype): trace(side, ports[side], spec, dtype, "nhwc", seed)
+                (side, dtype): trace(side, ports[side], spec, dtype, layout, seed)
                 for side in SIDES
                 for dtype in DTYPES
             },

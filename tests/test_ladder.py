@@ -51,6 +51,15 @@ def test_right_ports_pass_every_check(evidence, name, seed):
         assert not check.culprits
 
 
+def test_lenet_agrees_channels_first_on_both_sides(evidence):
+    gathered = evidence(**RIGHT["lenet"], layout="nchw")
+    for side in ("torch", "keras"):
+        shapes = {c.path: c.native_shape for c in gathered.traces[side, "float64"].calls}
+        assert shapes["conv2"] == (16, 8, 8)
+    for check in climb(gathered):
+        assert check.verdict.agrees, f"{check.id}: {check.detail}"
+
+
 @pytest.mark.parametrize("name", RIGHT)
 def test_float64_errors_of_right_ports_lie_two_decades_below_what_is_allowed(evidence, name):
     for check in climb(evidence(**RIGHT[name])):

@@ -15,9 +15,14 @@ import tensorflow as tf
 from common import tensors
 from common.errors import UsageError
 from common.job import Build, spec_of
-from common.layout import to_nhwc
+from common.layout import nhwc_shape, to_nhwc
 from common.locate import locate
 from tf_impl import names
+
+NO_CHANNELS_FIRST = (
+    "--layout nchw: TensorFlow trains channels first on a GPU alone; use --layout native or nhwc, "
+    "or --device cuda (`compare check --layout nchw` needs no GPU)"
+)
 
 
 def configure() -> dict[str, Any]:
@@ -28,8 +33,9 @@ def configure() -> dict[str, Any]:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.experimental.enable_tensor_float_32_execution(False)
-    tf.config.experimental.enable_op_determinism()
     gpus = tf.config.list_physical_devices("GPU")
+    if gpus:  # one thread of a CPU repeats itself anyway, and XLA's pooling refuses it there
+        tf.config.experimental.enable_op_determinism()
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     return {
@@ -51,26 +57,25 @@ def build(job: Build) -> tuple[keras.Model, list[str], names.Axes]:
         "channels_last" if job.layout == "nhwc" else "channels_first"
     )
     spec = spec_of(job)
-    axes = names.Axes(spec, job.layout)
+    axes = names.Axes(spec)
     with placed(job):
         model = locate(job.port)()
         if not isinstance(model, keras.Model):
             raise UsageError(f"{job.port} made a {type(model).__name__}, expected a keras.Model")
-        zeros = [np.zeros((1, *shape), job.dtype) for shape in spec.inputs.values()]
-        model(*(tensor(x, job) for x in zeros), training=False)  # makes the variables
+        shapes = [s if job.layout == "nchw" else nhwc_shape(s) for s in spec.inputs.values()]
+        model(*(keras.Input(shape, dtype=job.dtype) for shape in shapes))  # makes the variables
         return model, names.give(model, tensors.load(Path(job.weights)), axes), axes
 
 
 def check_device(job: Build) -> None:
     """Refuses what this machine cannot do, before a framework says it in its own words."""
-    gpus = tf.config.list_physical_devices("GPU")
-    if job.device == "cuda" and not gpus:
+    if job.device == "cuda" and not tf.config.list_physical_devices("GPU"):
         raise UsageError("--device cuda: TensorFlow sees no CUDA device on this machine")
-    if job.device == "cpu" and job.layout == "nchw":
-        raise UsageError(
-            "--layout nchw: TensorFlow has no channels-first convolution on a CPU; "
-            "use --layout native or nhwc, or --device cuda"
-        )
+
+
+def needs_xla(job: Build) -> bool:
+    """TensorFlow has no channels-first convolution on a CPU but the one that XLA compiles."""
+    return job.device == "cpu" and job.layout == "nchw"
 
 
 def placed(job: Build) -> AbstractContextManager[Any]:

@@ -8,14 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from common.layout import (
-    Layout,
-    canonical_columns,
-    dense_columns,
-    feature_orders,
-    to_hwio,
-    to_oihw,
-)
+from common.layout import feature_orders, from_order, to_hwio, to_oihw, to_order
 from common.result import Array, Structure, digest
 from common.spec import Spec
 
@@ -90,10 +83,9 @@ def variables(model: keras.Model) -> dict[str, tuple[layers.Layer, keras.Variabl
 class Axes:
     """Moves a port's arrays between Keras' axes and canonical ones."""
 
-    def __init__(self, spec: Spec, layout: Layout) -> None:
-        self.layout = layout
-        orders = feature_orders(spec)
-        self.reads = {layer.name: orders.get(layer.reads[0]) for layer in spec.layers}
+    def __init__(self, spec: Spec) -> None:
+        self.orders = feature_orders(spec)
+        self.reads = {layer.name: layer.reads[0] for layer in spec.layers}
 
     def canonical(self, name: str, layer: layers.Layer, array: Array) -> Array:
         """Keras -> canonical: (h, w, in, out) -> (out, in, h, w), (in, out) -> (out, in)."""
@@ -101,8 +93,9 @@ class Axes:
         if tensor == "weight" and isinstance(layer, layers.Conv2D):
             return to_oihw(array)
         if tensor == "weight" and isinstance(layer, layers.Dense):
-            order = self.reads.get(path)
-            return np.ascontiguousarray(canonical_columns(array.T, self.layout, order))
+            array = from_order(array.T, self.orders.get(self.reads.get(path, "")))
+        elif array.ndim == 1:  # one number a feature, of a layer that hands features on
+            array = from_order(array, self.orders.get(path))
         return np.array(array, order="C")
 
     def native(self, name: str, layer: layers.Layer, array: Array) -> Array:
@@ -111,8 +104,8 @@ class Axes:
         if tensor == "weight" and isinstance(layer, layers.Conv2D) and array.ndim == 4:
             return to_hwio(array)
         if tensor == "weight" and isinstance(layer, layers.Dense):
-            return np.ascontiguousarray(dense_columns(array, self.layout, self.reads.get(path)).T)
-        return array
+            return np.ascontiguousarray(to_order(array, self.orders.get(self.reads.get(path))).T)
+        return to_order(array, self.orders.get(path)) if array.ndim == 1 else array
 
 
 def give(model: keras.Model, weights: Mapping[str, Array], axes: Axes) -> list[str]:

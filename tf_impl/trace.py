@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,55 +19,85 @@ from common.serve import Emit
 from tf_impl import device, names
 
 
+@dataclass
+class Calls:
+    """The leaves' calls in the order in which they ran, each with what it read and wrote."""
+
+    paths: list[str] = field(default_factory=list)
+    reads: list[list[tf.Tensor]] = field(default_factory=list)
+    writes: list[tf.Tensor] = field(default_factory=list)
+
+
 def trace(job: TraceJob, progress: Emit) -> dict[str, Any]:
     """Runs the port once in evaluation mode and writes its trace."""
     spec = spec_of(job.build)
     model, not_loaded, axes = device.build(job.build)
-    recorder = Recorder(spec, job.build.layout, job.build.dtype)
+    recorder = Recorder(spec, job.build.layout, job.build.dtype, axes.orders)
     recorder.trace.not_loaded = not_loaded
     recorder.trace.structure = names.structure(model, axes)
 
     probe = tensors.load(Path(job.probe))
     inputs = {name: device.tensor(probe[name], job.build) for name in spec.inputs}
-    for name, x in inputs.items():
-        recorder.input(name, x.numpy())
+    labels = device.tensor(probe["labels"], job.build)
+    paths: list[str] = []
 
-    with device.placed(job.build), tf.GradientTape(persistent=True) as tape:
-        tape.watch(list(inputs.values()))
-        with watch(model, recorder) as outputs:
-            logits = model(*inputs.values(), training=False)
-        recorder.returned(logits.numpy())
-        labels = device.tensor(probe["labels"], job.build)
-        cross_entropy = keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, dtype=job.build.dtype
-        )
-        loss = cross_entropy(labels, logits)
-    record_gradients(recorder, tape, loss, model, inputs, outputs, axes)
-    recorder.loss(float(loss))
+    def run() -> dict[str, Any]:
+        return one_pass(model, inputs, labels, paths)
+
+    with device.placed(job.build):
+        done = tf.function(run, jit_compile=True)() if device.needs_xla(job.build) else run()
+    record(recorder, inputs, paths, done, names.variables(model), axes)
     recorder.trace.save(Path(job.out))
     return {}
 
 
+def one_pass(
+    model: keras.Model, inputs: dict[str, tf.Tensor], labels: tf.Tensor, paths: list[str]
+) -> dict[str, Any]:
+    """Every leaf's reads and writes, the loss and its gradients; None where there is no path.
+
+    Fills `paths` with the leaves' names, in the order of the calls.
+    """
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy(
+        from_logits=True, dtype=model.compute_dtype
+    )
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        with watch(model) as calls:
+            logits = model(*inputs.values(), training=False)
+        loss = cross_entropy(labels, logits)
+    trained = {n: v.value for n, (_, v) in names.variables(model).items() if v.trainable}
+    paths[:] = calls.paths
+    return {
+        "reads": calls.reads,
+        "writes": calls.writes,
+        "logits": logits,
+        "loss": loss,
+        "gradients": tape.gradient(loss, [inputs, calls.writes, trained]),
+    }
+
+
 @contextmanager
-def watch(model: keras.Model, recorder: Recorder) -> Iterator[dict[str, tf.Tensor]]:
-    """While inside, every leaf's call is recorded. Yields the outputs, filled as they come.
+def watch(model: keras.Model) -> Iterator[Calls]:
+    """While inside, every leaf's call is kept. Yields the calls, filled as they come.
 
     Keras has no forward hooks, so the class' __call__ stands aside for as long as it takes.
     """
-    outputs: dict[str, tf.Tensor] = {}
+    calls = Calls()
     paths = {id(layer): path for path, layer in names.leaves(model).items()}
     original = layers.Layer.__call__
 
     def recorded(self: layers.Layer, *args: Any, **kwargs: Any) -> Any:
         output = original(self, *args, **kwargs)
         if id(self) in paths:
-            reads = [x.numpy() for x in flat(args)]
-            outputs[recorder.call(paths[id(self)], reads, output.numpy())] = output
+            calls.paths.append(paths[id(self)])
+            calls.reads.append(flat(args))
+            calls.writes.append(output)
         return output
 
     layers.Layer.__call__ = recorded
     try:
-        yield outputs
+        yield calls
     finally:
         layers.Layer.__call__ = original
 
@@ -78,28 +109,33 @@ def flat(args: Any) -> list[tf.Tensor]:
     return [x for arg in args for x in flat(arg)] if isinstance(args, (tuple, list)) else []
 
 
-def record_gradients(
+def record(
     recorder: Recorder,
-    tape: tf.GradientTape,
-    loss: tf.Tensor,
-    model: keras.Model,
     inputs: dict[str, tf.Tensor],
-    outputs: dict[str, tf.Tensor],
+    paths: list[str],
+    done: dict[str, Any],
+    variables: dict[str, tuple[layers.Layer, keras.Variable]],
     axes: names.Axes,
 ) -> None:
-    """Keeps every gradient that exists; one that does not is left out, never taken for zero."""
-    for name, gradient in tape.gradient(loss, inputs).items():
+    """Hands everything over as arrays; a gradient that does not exist is left out, not zero."""
+    for name, x in inputs.items():
+        recorder.input(name, x.numpy())
+    of_inputs, of_writes, of_variables = done["gradients"]
+    for path, reads, write, gradient in zip(
+        paths, done["reads"], done["writes"], of_writes, strict=True
+    ):
+        name = recorder.call(path, [x.numpy() for x in reads], write.numpy())
+        if gradient is not None:
+            recorder.gradient_of_output(name, gradient.numpy())
+    recorder.returned(done["logits"].numpy())
+    recorder.loss(float(done["loss"]))
+    for name, gradient in of_inputs.items():
         if gradient is not None:
             recorder.gradient_of_input(name, gradient.numpy())
-    for path, gradient in tape.gradient(loss, outputs).items():
-        if gradient is not None:
-            recorder.gradient_of_output(path, gradient.numpy())
-    trained = {name: pair for name, pair in names.variables(model).items() if pair[1].trainable}
-    gradients = tape.gradient(loss, {name: v.value for name, (_, v) in trained.items()})
     recorder.gradients(
         {
-            name: axes.canonical(name, trained[name][0], tf.convert_to_tensor(gradient).numpy())
-            for name, gradient in gradients.items()
+            name: axes.canonical(name, variables[name][0], tf.convert_to_tensor(gradient).numpy())
+            for name, gradient in of_variables.items()
             if gradient is not None
         }
     )

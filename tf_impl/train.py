@@ -12,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from common import tensors
+from common.errors import UsageError
 from common.job import BenchJob, TrainJob, out_folder
-from common.layout import to_nchw
+from common.layout import Layout, to_nchw
 from common.recipes import Recipe
 from common.result import Array, batches_digest, mean_over_samples
 from common.serve import Emit
@@ -31,6 +32,7 @@ class Training:
     optimizer: keras.optimizers.Optimizer
     recipe: Recipe
     axes: names.Axes
+    layout: Layout
     x_train: tf.Tensor
     y_train: tf.Tensor
     x_test: tf.Tensor
@@ -62,10 +64,14 @@ def train(job: TrainJob, progress: Emit) -> dict[str, Any]:
 
 def start(job: TrainJob | BenchJob) -> tuple[Training, Array]:
     """The port with its weights and optimizer, the data on the device, and the saved orders."""
+    if device.needs_xla(job.build):
+        raise UsageError(device.NO_CHANNELS_FIRST)
     arrays = tensors.load(Path(job.data))
     data = {name: device.tensor(array, job.build) for name, array in arrays.items()}
     model, _, axes = device.build(job.build)
-    training = Training(model, make_optimizer(model, job.recipe), job.recipe, axes, **data)
+    training = Training(
+        model, make_optimizer(model, job.recipe), job.recipe, axes, job.build.layout, **data
+    )
     return training, tensors.load(Path(job.orders))["orders"]
 
 
@@ -129,7 +135,7 @@ def run_epoch(
     x, y = permuted(training, order)
     losses, hits = run_steps(training, x, y, epoch * len(order), progress)
     images = x[:size].numpy()
-    if training.axes.layout == "nhwc":
+    if training.layout == "nhwc":
         images = to_nchw(images)
     row = {
         "epoch": epoch + 1,
