@@ -61,8 +61,21 @@ class BenchJob:
     repeats: int  # timed epochs of each loop, after one of each that is not timed
 
 
-Job = TraceJob | TrainJob | BenchJob
-JOBS: dict[str, type[Job]] = {"trace": TraceJob, "train": TrainJob, "bench": BenchJob}
+@dataclass(frozen=True)
+class DownloadJob:
+    """Fetch a data set through torchvision; the PyTorch worker alone can."""
+
+    name: str  # "mnist" or "fashion-mnist"
+    out: str  # folder to leave the idx files in
+
+
+Job = TraceJob | TrainJob | BenchJob | DownloadJob
+JOBS: dict[str, type[Job]] = {
+    "trace": TraceJob,
+    "train": TrainJob,
+    "bench": BenchJob,
+    "download": DownloadJob,
+}
 
 
 def to_line(job: Job, number: int) -> str:
@@ -74,6 +87,8 @@ def to_line(job: Job, number: int) -> str:
 def from_dict(do: str, fields: Mapping[str, Any]) -> Job:
     """The job that `to_line` wrote."""
     fields = dict(fields)
+    if do == "download":
+        return DownloadJob(**fields)
     build = Build(**fields.pop("build"))
     if do == "trace":
         return TraceJob(build, **fields)

@@ -3,7 +3,8 @@
 Shapes are (C, H, W) or (F,), without the batch. "Neurons" and "connections" are counted as in
 LeCun et al. 1998, section II.B: a neuron is one output value, a connection is one input of a
 neuron, its bias included. An activation is part of the neuron it follows, and a rearrangement is
-no neuron at all: neither counts again. A multiply-add is one weight times one value; biases do not count.
+no neuron at all: neither counts again. A multiply-add is one weight times one value; biases do
+not count.
 """
 
 from __future__ import annotations

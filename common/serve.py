@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import resource
 import sys
 import threading
@@ -23,6 +24,12 @@ from common.job import from_dict
 Emit = Callable[[dict[str, Any]], None]
 Handler = Callable[[Any, Emit], dict[str, Any]]
 
+# What Keras and TensorFlow write in front of the text of an exception raised in a layer.
+WRAPPING = re.compile(
+    r"Exception encountered when calling .*\n|Could not automatically infer .*Error encountered:\n"
+    r"|in user code:[\s\S]*\n\s+\w+Error: "
+)
+
 
 def serve(start: Callable[[], tuple[dict[str, Any], Mapping[str, Handler]]]) -> None:
     """Runs `start`, which imports the framework, then one job after another until input ends.
@@ -31,7 +38,7 @@ def serve(start: Callable[[], tuple[dict[str, Any], Mapping[str, Handler]]]) -> 
     """
     began = time.perf_counter()
     emit = event_writer(own_the_output())
-    requests = read_ahead(sys.stdin)
+    requests = read_ahead(own_the_input())
     try:
         environment, handlers = start()
     except Exception as error:
@@ -64,16 +71,26 @@ def peak_memory() -> int:
 
 
 def failure(error: Exception, job: int | None) -> dict[str, Any]:
-    """The event of a job that raised; the text of our own errors is meant for the user."""
-    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    """The event of a job that raised, or of the start (no job).
+
+    The text of our own errors is meant for the user; so is an import that fails at the start.
+    """
     mine = isinstance(error, CompareError)
     return {
         "event": "failed",
         "job": job,
-        "user_error": mine,
-        "message": first_line if mine else f"{type(error).__name__}: {first_line}",
+        "user_error": mine or (job is None and isinstance(error, ImportError)),
+        "message": str(error) if mine else described(error),
         "traceback": traceback.format_exc(),
     }
+
+
+def described(error: Exception) -> str:
+    """An exception in one line: its type, the first line of its text, and where it was raised."""
+    text = WRAPPING.split(re.sub(r"\x1b\[\d*m", "", str(error)))[-1].strip()
+    said = ": ".join([type(error).__name__, *text.splitlines()[:1]])
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{said} ({where.filename}, line {where.lineno})"
 
 
 def own_the_output() -> TextIO:
@@ -82,6 +99,15 @@ def own_the_output() -> TextIO:
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return events
+
+
+def own_the_input() -> TextIO:
+    """The real standard input, kept for jobs; whoever else reads finds it empty."""
+    jobs = os.fdopen(os.dup(0), encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return jobs
 
 
 def event_writer(events: TextIO) -> Emit:
@@ -106,7 +132,7 @@ def read_ahead(source: TextIO) -> queue.Queue[str | None]:
         for line in source:
             lines.put(line)
         lines.put(None)
-        time.sleep(5)  # a worker that is idle has ended by itself before this
+        time.sleep(1)  # a worker that is idle has begun to end by itself before this
         os._exit(1)
 
     threading.Thread(target=read, daemon=True).start()

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
-import math
+import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from common.errors import CompareError
+from common.errors import CompareError, UsageError
 
-COMMANDS = ("run", "check", "bench", "list", "describe", "judge", "report")
 INTERRUPTED = 130
+BUG = 70  # EX_SOFTWARE of sysexits.h; Python's own 1 would read as "they differ"
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Document = dict[str, Any]
 
 
@@ -25,34 +29,76 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0].startswith("-") and given[0] not in ("-h", "--help", "--version"):
         given.insert(0, "run")  # `compare --model lenet`
-    options = parser().parse_args(given)
-    signal.signal(signal.SIGTERM, stop)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without a check mark
     try:
-        return int(options.command(options, given))
+        with interruptible():
+            options = parser().parse_args(given)
+            return int(options.command(options, given))
     except CompareError as error:
-        if options.debug:
-            traceback.print_exc()
-        print(f"compare: {error}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        print("compare: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1
+        return refuse(str(error), error.exit_status, given)
+    except KeyboardInterrupt as error:
+        notes = getattr(error, "__notes__", [])
+        return refuse("; ".join(["interrupted", *notes]), INTERRUPTED, given)
+    except OSError as error:
+        return refuse(str(error), 2, given)
+    except MemoryError as error:
+        return refuse(f"not enough memory: {error}", 2, given)
+    except Exception as error:
+        traceback.print_exc()
+        return refuse(f"a bug in compare itself ({type(error).__name__})", BUG, [])
 
 
-def stop(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends as Ctrl-C does, so that no worker is left behind."""
-    raise KeyboardInterrupt
+def refuse(message: str, status: int, given: list[str]) -> int:
+    """Says on standard error why there is no report."""
+    if "--debug" in given:
+        traceback.print_exc()
+    with suppress(OSError):
+        print(f"compare: {message}", file=sys.stderr)
+    return status
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM and a closed terminal end as Ctrl-C does, so that no worker is left behind.
+
+    Only the first counts: a second one would end the clearing up.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for ending in handlers:
+            signal.signal(ending, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    # what was ignored at the start, as nohup does, stays ignored
+    before = {number: signal.getsignal(number) for number in ENDINGS}
+    handlers = {number: old for number, old in before.items() if old != signal.SIG_IGN}
+    for ending in handlers:
+        signal.signal(ending, stop)
+    try:
+        yield
+    finally:
+        for ending, handler in handlers.items():
+            signal.signal(ending, handler)
 
 
 class Parser(argparse.ArgumentParser):
     """Errors in one line, without the usage in front of it."""
 
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **named})
+
     def error(self, message: str) -> Any:
-        print(f"compare: {message} (see {self.prog} --help)", file=sys.stderr)
-        sys.exit(2)
+        kind, _, unknown = message.partition("unrecognized arguments: ")
+        near = [] if kind else get_close_matches(unknown.split()[0], self.known_options())
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise UsageError(f"{message}{hint} (see {self.prog} --help)")
+
+    def known_options(self) -> list[str]:
+        """Its own options, and those of its commands."""
+        nested = [a.choices.values() for a in self._actions if isinstance(a.choices, dict)]
+        options = [name for commands in nested for c in commands for name in c.known_options()]
+        return sorted({*self._option_string_actions, *options})
 
 
 def parser() -> argparse.ArgumentParser:
@@ -115,6 +161,7 @@ def add_model(command: argparse.ArgumentParser) -> None:
 def add_training(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", default="", metavar="NAME|PATH", help="data set, or an .npz")
     command.add_argument("--data-dir", type=Path, help="where to look for data sets first")
+    command.add_argument("--download", action="store_true", help="fetch the data set if not here")
     command.add_argument("--recipe", default="default", metavar="NAME", help="how to train")
     command.add_argument("--epochs", type=count, help="instead of the recipe's")
     command.add_argument("--batch-size", type=count, help="instead of the recipe's")
@@ -165,13 +212,15 @@ def seed(text: str) -> int:
 
 
 def positive(text: str) -> float:
-    """A positive, finite number."""
+    """A positive number that float32 holds as one: neither 0 nor infinite there."""
     try:
         value = float(text)
     except ValueError:
-        value = math.nan
-    if not (value > 0 and math.isfinite(value)):
-        raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
+        value = 0.0
+    if not 1e-37 <= value <= 1e38:
+        raise argparse.ArgumentTypeError(
+            f"expected a positive number (1e-37 to 1e38), got {text!r}"
+        )
     return value
 
 
@@ -194,6 +243,7 @@ def options_of(given: argparse.Namespace) -> Any:
         python={side: path for side, path in pythons.items() if path},
         out=getattr(given, "out", None),
         data_dir=getattr(given, "data_dir", None),
+        download=getattr(given, "download", False),
         timeout=given.timeout,
         jobs=getattr(given, "jobs", 2),
         quiet=given.quiet,
@@ -248,20 +298,26 @@ def describe_command(given: argparse.Namespace, arguments: list[str]) -> int:
 def judge_command(given: argparse.Namespace, arguments: list[str]) -> int:
     """`compare judge RUN`."""
     from compare import document, report
+    from compare.folder import read_run, reading
 
-    result = document.of_folder(given.run)
-    show(given, report.text(result), result)
+    read_run(given.run, "manifest.json")
+    with reading(given.run):
+        result = document.of_folder(given.run)
+        text = report.text(result)
+    show(given, text, result)
     return int(result["exit_status"])
 
 
 def report_command(given: argparse.Namespace, arguments: list[str]) -> int:
     """`compare report RUN`."""
     from compare import report
-    from compare.folder import read_json
+    from compare.folder import read_run, reading
 
-    result = read_json(given.run / "result.json")
-    show(given, report.text(result), result)
-    return int(result["exit_status"])
+    result = read_run(given.run, "result.json")
+    with reading(given.run):
+        text, status = report.text(result), int(result["exit_status"])
+    show(given, text, result)
+    return status
 
 
 def check_json(given: argparse.Namespace) -> None:
@@ -277,12 +333,14 @@ def show(given: argparse.Namespace, text: str, result: Document) -> None:
     from compare.folder import write_text
 
     written = json.dumps(result, indent=2, allow_nan=False) + "\n"
-    if given.json == "-":
-        print(written, end="")
-        return
-    if given.json:
+    if given.json and given.json != "-":
         write_text(Path(given.json), written)
-    print(text, end="")
+    try:
+        print(written if given.json == "-" else text, end="", flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left over
+        if not isinstance(error, BrokenPipeError):  # `| head`: the exit status stays the verdict
+            raise UsageError(f"standard output cannot be written ({error.strerror})") from None
 
 
 if __name__ == "__main__":

@@ -107,10 +107,10 @@ def judged(manifest: Document, folder: Path) -> Document:
         document |= findings(evidence, climb(evidence))
         for side in SIDES:
             document["backends"][side]["parameters"] = document["parameters"][side]
-        document["comparison"] = comparison_of(folder, document)
     else:
-        document |= {"layers": [], "checks": [], "culprits": [], "coverage": {}, "comparison": {}}
+        document |= {"layers": [], "checks": [], "culprits": [], "coverage": {}}
         document["verdict"] = Verdict.NOT_PROVEN.value
+    document["comparison"] = comparison_of(folder, document)
     failed = any(backend["status"] == "failed" for backend in document["backends"].values())
     status = EXIT_STATUS[Verdict(document["verdict"])]
     document["exit_status"] = WORKER_FAILED if failed else status
@@ -135,7 +135,8 @@ def findings(evidence: Evidence, checks: list[Check]) -> Document:
         "gradients": by_id["gradients"].coverage,
     }
     if "step" in by_id:
-        coverage["steps"] = (len(STEPS), len(STEPS))
+        seen, total = by_id["step"].coverage
+        coverage["steps"] = (len(STEPS) * seen // total, len(STEPS))
     short = [name for name, (seen, total) in coverage.items() if seen < total]
     verdict = worst([check.verdict for check in checks])
     if verdict.agrees and short:
@@ -202,19 +203,24 @@ def check_row(check: Check) -> Document:
 
 
 def comparison_of(folder: Path, document: Document) -> Document:
-    """Both trained nets on the test images, from their logits, in NumPy alike for both."""
+    """Both trained nets on the test images, from their logits, in NumPy alike for both.
+
+    Where one side alone has trained, its accuracy and loss stand, and nothing is compared.
+    """
     paths = {side: folder / side / "test-logits.safetensors" for side in SIDES}
-    if not all(path.exists() for path in paths.values()):
+    logits = {side: tensors.load(path)["logits"] for side, path in paths.items() if path.exists()}
+    if not logits:
         return {}
     labels = tensors.load(folder / "test-labels.safetensors")["labels"]
-    logits = {side: tensors.load(path)["logits"] for side, path in paths.items()}
     classes = {side: x.argmax(axis=1) for side, x in logits.items()}
     accuracy = {side: float(np.mean(chosen == labels)) for side, chosen in classes.items()}
-    for side in SIDES:
+    for side in logits:
         document["backends"][side] |= {
             "test_accuracy": accuracy[side],
             "test_loss": float(reference.cross_entropy(logits[side], labels)),
         }
+    if len(logits) < len(SIDES):
+        return {}
     return {
         "accuracy_difference": accuracy["keras"] - accuracy["torch"],
         "agreement": float(np.mean(classes["torch"] == classes["keras"])),

@@ -3,35 +3,78 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from common.errors import UsageError, WorkerError
+from common.errors import UsageError
 from common.tensors import write_atomically
 
 
 class RunFolder:
-    """Use as a context manager: a user's mistake leaves no folder behind, a failure keeps it."""
+    """Use as a context manager, outside of whatever writes into the folder.
+
+    A user's mistake leaves no folder behind, and neither does an interruption before anything was
+    finished; a failure keeps it.
+    """
 
     def __init__(self, wanted: Path | None, model: str) -> None:
-        self.path = free_path(wanted, model)
-        self.made = first_missing(self.path)
+        self.wanted, self.model = wanted, model
+        self.made: list[Path] = []  # innermost first
 
     def __enter__(self) -> RunFolder:
         try:
+            self.path = self.claim()
             for side in ("torch", "keras"):
-                (self.path / side).mkdir(parents=True)
+                (self.path / side).mkdir()
         except OSError as error:
             self.remove()
             raise UsageError(
-                f"--out {self.path}: cannot be written ({error.strerror}); "
-                "name a folder that you may write to with --out"
+                f"--out {self.wanted or 'runs'}: cannot be written ({error.strerror}: "
+                f"{error.filename}); name a folder that you may write to with --out"
             ) from None
         return self
+
+    def claim(self) -> Path:
+        """The folder asked for, which must be empty or not there yet; else one named by the time.
+
+        Making it is what claims it: another run may want the same name in the same second.
+        """
+        if self.wanted is None:
+            stamp = datetime.now().strftime("%Y-%m-%dT%H%M%S")
+            return self.first_free(Path("runs") / f"{stamp}-{self.model}")
+        if self.wanted.is_file() or (self.wanted.is_dir() and any(self.wanted.iterdir())):
+            raise UsageError(
+                f"--out {self.wanted}: already exists and is not an empty folder; name another one"
+            )
+        if not self.wanted.is_dir():
+            self.make(self.wanted)
+        return self.wanted
+
+    def first_free(self, path: Path) -> Path:
+        """The path made, numbered from the second run of the same second on."""
+        candidate, number = path, 1
+        while True:
+            try:
+                self.make(candidate)
+                return candidate
+            except FileExistsError:
+                if not candidate.exists():  # it is `runs` that is there, as a file
+                    raise
+            number += 1
+            candidate = path.with_name(f"{path.name}-{number}")
+
+    def make(self, path: Path) -> None:
+        """Makes a folder and those above it; FileExistsError if it is there already."""
+        self.made[:0] = [place for place in path.parents if not place.exists()]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir()
+        self.made.insert(0, path)
 
     def __exit__(
         self,
@@ -39,45 +82,27 @@ class RunFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, UsageError) or (
-            getattr(error, "exit_status", None) == 2 and not isinstance(error, WorkerError)
-        ):
+        for unfinished in self.path.rglob(".*"):  # of a worker that was killed as it wrote
+            unfinished.unlink(missing_ok=True)
+        if isinstance(error, KeyboardInterrupt):
+            if any(self.path.rglob("trace-*")):
+                error.add_note(f"what was finished is in {self.path}")
+            else:
+                self.remove()
+        elif isinstance(error, (OSError, MemoryError)) or getattr(error, "exit_status", None) == 2:
             self.remove()
+        if isinstance(error, OSError):
+            raise UsageError(f"{error.filename or self.path}: {error.strerror}") from error
 
     def remove(self) -> None:
-        """Takes away what was made here, and nothing that was there before."""
-        if self.made is not None and self.made.exists():
-            shutil.rmtree(self.made)
-        elif self.path.exists():
-            for side in ("torch", "keras"):
-                shutil.rmtree(self.path / side, ignore_errors=True)
-
-
-def free_path(wanted: Path | None, model: str) -> Path:
-    """The folder asked for, which must be empty or not there yet; else one named by the time."""
-    if wanted is None:
-        stamp = datetime.now().strftime("%Y-%m-%dT%H%M%S")
-        return unused(Path("runs") / f"{stamp}-{model}")
-    if wanted.is_file() or (wanted.is_dir() and any(wanted.iterdir())):
-        raise UsageError(
-            f"--out {wanted}: already exists and is not an empty folder; name another one"
-        )
-    return wanted
-
-
-def unused(path: Path) -> Path:
-    """The path, numbered if a run of the same second has taken it."""
-    number, candidate = 1, path
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{path.name}-{number}")
-    return candidate
-
-
-def first_missing(path: Path) -> Path | None:
-    """The topmost folder that has to be made for `path`; None where it is there already."""
-    missing = [place for place in (path, *path.parents) if not place.exists()]
-    return missing[-1] if missing else None
+        """Takes away what was made here, and nothing that was there before, or is another run's."""
+        path = getattr(self, "path", None)
+        if path is not None:
+            for inside in path.iterdir():
+                shutil.rmtree(inside) if inside.is_dir() else inside.unlink()
+        for place in self.made:
+            with suppress(OSError):  # `runs`, which holds another run by now
+                place.rmdir()
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -88,7 +113,10 @@ def write_json(path: Path, value: Any) -> None:
 def write_text(path: Path, text: str) -> None:
     """Text as UTF-8, whole or not at all. UsageError where it cannot be written."""
     try:
-        write_atomically(path, [text.encode()])
+        if path.exists() and not path.is_file():  # a pipe or a device must not be replaced
+            path.write_text(text, encoding="utf-8")
+        else:
+            write_atomically(path, [text.encode()])
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror or error})") from None
 
@@ -103,12 +131,46 @@ def read_json(path: Path) -> Any:
         raise UsageError(f"{path}: is not JSON ({error})") from None
 
 
+def read_run(folder: Path, name: str) -> Any:
+    """manifest.json or result.json of a run. UsageError where `folder` is no run, or damaged."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: expected a run folder, found no folder of that name")
+    if not (folder / name).exists():
+        raise UsageError(
+            f"{folder}: expected a run folder, found no {name} in it; an interrupted run has none"
+        )
+    with reading(folder):
+        document = read_json(folder / name)
+        missing = {"kind", "model", "backends"} - set(document)
+        if missing:
+            raise KeyError(", ".join(sorted(missing)))
+    return document
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Whatever is missing or misshapen in a run folder is the folder's fault: a UsageError."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(
+            f"{folder}: damaged, or of another version of this program: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
 def check_writable(option: str, path: Path) -> None:
-    """Refuses an output file before the work starts, not after."""
-    place = path.parent if str(path.parent) else Path(".")
+    """Refuses an output file before the work starts, not after; by trying, since root may all."""
     if path.is_dir():
         raise UsageError(f"{option} {path}: is a folder, expected a file")
-    if not place.is_dir():
-        raise UsageError(f"{option} {path}: there is no folder {place}")
-    if not os.access(place, os.W_OK):
-        raise UsageError(f"{option} {path}: the folder {place} cannot be written to")
+    if not path.parent.is_dir():
+        raise UsageError(f"{option} {path}: there is no folder {path.parent}")
+    if path.exists() and not path.is_file():
+        return  # a pipe or a device
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"{option} {path}: the folder {path.parent} cannot be written to ({error.strerror})"
+        ) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from contextlib import suppress
 from types import TracebackType
 
 from rich.console import Console
@@ -56,10 +57,13 @@ class Reporter:
     def say(self, text: str) -> None:
         """A line where there are no bars."""
         if not self.live and not self.quiet:
-            print(f"[{time.monotonic() - self.began:5.1f} s] {text}", file=sys.stderr, flush=True)
+            with suppress(OSError):  # nobody reads it any more, as after `2>&1 | head`
+                passed = time.monotonic() - self.began
+                print(f"[{passed:5.1f} s] {text}", file=sys.stderr, flush=True)
 
     def __enter__(self) -> Reporter:
         self.bars.start()
+        self.say(f"{' and '.join(self.tasks)} start; imports take seconds")
         return self
 
     def __exit__(

@@ -75,7 +75,7 @@ def run(options: Options) -> Outcome:
     """Fills a run folder with what both workers leave. CompareError for a user's mistake."""
     spec = specs.get(options.model)
     recipe = recipe_of(options)
-    check_layout(options.layout, options.device)
+    check_layout(options, options.device)
     pythons = {side: check_python(side, options.python.get(side, sys.executable)) for side in SIDES}
     data = load_data(options, spec, recipe) if options.train else None
     with ExitStack() as stack:
@@ -197,7 +197,7 @@ def get_ready(outcome: Outcome, workers: dict[str, Worker]) -> None:
         except WorkerError as error:
             outcome.failures[side] = str(error)
     outcome.device = choose_device(outcome.options.device, outcome.environments)
-    check_layout(outcome.options.layout, outcome.device)
+    check_layout(outcome.options, outcome.device)
     outcome.layouts = {side: choose_layout(side, outcome.options.layout) for side in SIDES}
 
 
@@ -213,12 +213,12 @@ def choose_device(wanted: str, environments: dict[str, dict[str, Any]]) -> Devic
     return "cpu" if wanted == "cpu" or blind or not environments else "cuda"
 
 
-def check_layout(layout: str, device: str) -> None:
-    """Refuses what Keras cannot do, in our words, as soon as the device is known."""
-    if layout == "nchw" and device == "cpu":
+def check_layout(options: Options, device: str) -> None:
+    """Refuses what Keras cannot do as soon as the device is known, before any work."""
+    if options.train and options.layout == "nchw" and device == "cpu":
         raise UsageError(
-            "--layout nchw: TensorFlow has no channels-first convolution on a CPU; "
-            "use --layout native or nhwc, or --device cuda"
+            "--layout nchw: TensorFlow trains channels first on a GPU alone; use --layout native "
+            "or nhwc, or --device cuda (`compare check --layout nchw` needs no GPU)"
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +22,11 @@ from common.errors import UsageError, WorkerError
 from common.job import Job, to_line
 
 PACKAGES = {"torch": "torch_impl", "keras": "tf_impl"}
+NEEDS = {"torch": ("numpy", "torch"), "keras": ("numpy", "keras", "tensorflow")}
+PYTHON = (3, 11)  # the oldest that the workers' code runs on
 LOG_LINES = 5  # of a dead worker's log, shown with the failure
+COLOURS = re.compile(r"\x1b\[[\d;]*m")  # which Keras writes into the text of its exceptions
+SIGNALS = {number.value: number.name for number in signal.Signals}
 Event = dict[str, Any]
 
 
@@ -34,19 +40,24 @@ class Worker:
     def __init__(
         self, side: str, python: str, log: Path, *, timeout: float, device: str, threads: int = 1
     ) -> None:
-        self.side, self.python, self.log, self.timeout = side, python, log, timeout
+        self.side, self.python, self.log = side, python, log
+        self.timeout = min(timeout, threading.TIMEOUT_MAX / 2)
         self.events: queue.Queue[Event | None] = queue.Queue()
         self.jobs = 0
+        self.environment: Event | None = None
         self.room = tempfile.TemporaryDirectory(prefix=f"compare-{side}-")
         self.process = self.start(device, threads)
         self.listener = threading.Thread(target=self.listen, daemon=True)
         self.listener.start()
+        self.watcher = threading.Thread(target=self.watch, daemon=True)
+        self.watcher.start()
 
     def start(self, device: str, threads: int) -> subprocess.Popen[str]:
         """Its own session, so that Ctrl-C reaches the parent alone, which then ends it."""
         package = PACKAGES[self.side]
         lay_out(Path(self.room.name), package)
-        with self.log.open("w") as log:
+        self.log.write_bytes(b"")
+        with self.log.open("ab") as log:  # appends: `note` writes to it as well
             try:
                 return subprocess.Popen(
                     [self.python, "-m", f"{package}.worker"],
@@ -55,31 +66,48 @@ class Worker:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    text=True,
+                    encoding="utf-8",
+                    errors="replace",
                     start_new_session=True,
                 )
             except OSError as error:
+                self.room.cleanup()
                 raise UsageError(
                     f"--{self.side}-python {self.python}: cannot be started ({error.strerror})"
                 ) from None
 
     def listen(self) -> None:
-        """Passes events on as they come, then None when there will be no more."""
+        """Passes events on as they come."""
         assert self.process.stdout is not None
         with self.process.stdout as lines:
             for line in lines:
                 with suppress(ValueError):  # a line cut short by the worker's death
                     self.events.put(json.loads(line))
+
+    def watch(self) -> None:
+        """Once the process has ended, takes what it started with it, and says None: no more.
+
+        The end of its output would not do: a process that it forked may hold that open.
+        """
+        self.process.wait()
+        self.kill_group()
+        self.listener.join(timeout=1)
         self.events.put(None)
 
     def ready(self) -> Event:
         """What the worker says of its interpreter and machine, once its framework is imported."""
-        event = self.next_event("start")
+        if self.environment is not None:
+            return self.environment
+        event = self.next_event()
         if event["event"] == "failed":
+            self.note(event["traceback"])
+            if not event["user_error"]:
+                raise WorkerError(self.failed(event))
             raise UsageError(
-                f"--{self.side}-python {self.python}: "
-                f"cannot run the {self.side} worker: {event['message']}"
+                f"{self.python}: cannot run the {self.side} worker: {event['message']}; mend it, "
+                f"or name another interpreter with --{self.side}-python"
             )
+        self.environment = event
         return event
 
     def ask(self, job: Job, on_progress: Callable[[Event], None] = lambda event: None) -> Event:
@@ -89,16 +117,16 @@ class Worker:
         with suppress(OSError):  # already dead: the next event says how
             self.process.stdin.write(to_line(job, self.jobs) + "\n")
             self.process.stdin.flush()
-        while (event := self.next_event("answer"))["event"] == "progress":
+        while (event := self.next_event())["event"] == "progress":
             on_progress(event)
         if event["event"] == "failed":
             self.note(event["traceback"])
-            kind = UsageError if event["user_error"] else WorkerError
-            prefix = "" if event["user_error"] else f"the {self.side} worker failed: "
-            raise kind(prefix + event["message"])
+            if event["user_error"]:
+                raise UsageError(event["message"])
+            raise WorkerError(self.failed(event))
         return event
 
-    def next_event(self, purpose: str) -> Event:
+    def next_event(self) -> Event:
         """The next thing the worker says, or how it ended."""
         try:
             event = self.events.get(timeout=self.timeout)
@@ -109,14 +137,19 @@ class Worker:
                 f"stopped (--timeout){self.last_words()}"
             ) from None
         if event is None:
+            self.events.put(None)  # whoever asks again is told again
             raise WorkerError(self.how_it_ended())
         return event
+
+    def failed(self, event: Event) -> str:
+        """What a worker raised, and the end of its log, which holds the traceback."""
+        return f"the {self.side} worker failed: {event['message']}{self.last_words()}"
 
     def how_it_ended(self) -> str:
         """The signal or exit status of a dead worker, and the last lines of its log."""
         code = self.process.wait()
         if code < 0:
-            name = signal.Signals(-code).name
+            name = SIGNALS.get(-code, f"signal {-code}")
             hint = " (out of memory?)" if name == "SIGKILL" else ""
             return f"the {self.side} worker was killed by {name}{hint}{self.last_words()}"
         return f"the {self.side} worker ended by itself with status {code}{self.last_words()}"
@@ -124,9 +157,9 @@ class Worker:
     def last_words(self) -> str:
         """The end of the log, indented; empty where it said nothing."""
         with suppress(OSError):
-            lines = self.log.read_text(errors="replace").strip().splitlines()[-LOG_LINES:]
-            if lines:
-                return "\n" + "\n".join(f"    {self.side}: {line[:300]}" for line in lines)
+            lines = COLOURS.sub("", self.log.read_text(errors="replace")).splitlines()
+            said = [line[:300] for line in lines if line.strip()][-LOG_LINES:]
+            return "".join(f"\n    {self.side}: {line}" for line in said)
         return ""
 
     def note(self, text: str) -> None:
@@ -136,9 +169,14 @@ class Worker:
 
     def kill(self) -> None:
         """Ends the worker and whatever it started, at once."""
+        if self.process.returncode is None:
+            self.kill_group()
+        self.process.wait()
+
+    def kill_group(self) -> None:
+        """Never later than the process ends: its number may then be another's."""
         with suppress(OSError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
 
     def close(self) -> None:
         """Lets an idle worker end by itself; kills one that is still busy."""
@@ -148,7 +186,7 @@ class Worker:
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=2)
         self.kill()
-        self.listener.join()
+        self.watcher.join()
         self.room.cleanup()
 
     def __enter__(self) -> Worker:
@@ -195,13 +233,67 @@ def environment(room: str, device: str, threads: int) -> dict[str, str]:
     return {**os.environ, **chosen}
 
 
+PROBE = """
+import importlib.util, json, sys
+missing = [name for name in sys.argv[1:] if importlib.util.find_spec(name) is None]
+print(json.dumps({"python": sys.version_info[:2], "missing": missing}))
+"""
+PROBE_SECONDS = 60  # a cold network file system takes some; it is 0.05 otherwise
+
+
 def check_python(side: str, python: str) -> str:
-    """The interpreter's path. UsageError where there is none that can be run."""
+    """The interpreter's path. UsageError where it cannot be run, or lacks what the worker needs.
+
+    It is asked, in the worker's own environment, without an import: this takes no time.
+    """
+    path = python if python == sys.executable else executable(side, python)
+    answer = probe(side, path)
+    if tuple(answer["python"]) < PYTHON:
+        found = ".".join(map(str, answer["python"]))
+        expected = ".".join(map(str, PYTHON))
+        raise UsageError(f"--{side}-python {path}: is Python {found}, expected {expected} or later")
+    if answer["missing"]:
+        raise UsageError(
+            f"{path}, the Python of the {side} side, has no {', '.join(answer['missing'])}: "
+            f"`{path} -m pip install {' '.join(answer['missing'])}`, or name an interpreter that "
+            f"has them with --{side}-python"
+        )
+    return path
+
+
+def executable(side: str, python: str) -> str:
+    """The absolute path of what the user named, by a path or by a name on the PATH."""
     path = Path(python).expanduser()
-    if python == sys.executable:
-        return python
-    if not path.is_file():
-        raise UsageError(f"--{side}-python {python}: there is no such file")
-    if not os.access(path, os.X_OK):
-        raise UsageError(f"--{side}-python {python}: is not executable")
-    return os.path.abspath(path)
+    found = shutil.which(os.path.expanduser(python))  # a Path would lose the ./ in front
+    if found:
+        return os.path.abspath(found)
+    if path.is_dir():
+        raise UsageError(
+            f"--{side}-python {python}: is a folder, expected an interpreter, such as "
+            f"{path / 'bin' / 'python'}"
+        )
+    if path.exists():
+        raise UsageError(f"--{side}-python {python}: is not executable, expected an interpreter")
+    raise UsageError(f"--{side}-python {python}: there is no such file, expected an interpreter")
+
+
+def probe(side: str, python: str) -> dict[str, Any]:
+    """What an interpreter says of itself; UsageError where it is none."""
+    try:
+        done = subprocess.run(
+            [python, "-c", PROBE, *NEEDS[side]],
+            env=environment("", "auto", 1),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PROBE_SECONDS,
+        )
+        answer = json.loads(done.stdout)
+        return {"python": answer["python"], "missing": answer["missing"]}
+    except OSError as error:
+        found = f"it cannot be started ({error.strerror})"
+    except subprocess.TimeoutExpired:
+        found = f"it did not answer within {PROBE_SECONDS} s"
+    except (ValueError, TypeError, KeyError):
+        said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        found = f"it ended with status {done.returncode} and {said[0] if said else 'no answer'}"
+    raise UsageError(f"--{side}-python {python}: expected a Python interpreter, but {found}")

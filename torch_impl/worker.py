@@ -16,10 +16,12 @@ def start() -> tuple[dict[str, Any], Mapping[str, Handler]]:
 
     from torch_impl.bench import bench
     from torch_impl.device import configure
+    from torch_impl.download import download
     from torch_impl.trace import trace
     from torch_impl.train import train
 
-    return configure(), {"trace": trace, "train": train, "bench": bench}
+    handlers = {"trace": trace, "train": train, "bench": bench, "download": download}
+    return configure(), handlers
 
 
 if __name__ == "__main__":

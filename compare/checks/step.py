@@ -22,6 +22,11 @@ def judge(evidence: Evidence) -> Check | None:
     """
     if not evidence.stepped:
         return None
+    missing = [s for s in SIDES if any((s, steps) not in evidence.stepped for steps in STEPS)]
+    if missing:
+        detail = f"{' and '.join(missing)} did not take all of the steps"
+        unseen = (0, len(STEPS) * len(evidence.initial))
+        return Check(ID, RUNG, Verdict.NOT_PROVEN, detail, coverage=unseen)
     names = list(evidence.initial)
     errors = {(steps, n): update_error(evidence, steps, n) for steps in STEPS for n in names}
     wrong = [key for key, error in errors.items() if error > STEP_FLOAT64]
