@@ -23,6 +23,11 @@ def nhwc_shape(shape: Shape) -> Shape:
     return (*shape[1:], shape[0])
 
 
+def nchw_shape(shape: Shape) -> Shape:
+    """(H, W, C) -> (C, H, W); a feature vector stays as it is."""
+    return (shape[-1], *shape[:-1])
+
+
 def to_nhwc(x: Array) -> Array:
     """(N, C, H, W) -> (N, H, W, C)."""
     return np.ascontiguousarray(np.moveaxis(x, 1, -1))

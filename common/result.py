@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from common import tensors
 from common.errors import DataError
-from common.layout import Layout, canonical_output, nhwc_order
+from common.layout import Layout, canonical_output, nchw_shape, nhwc_order
 from common.spec import Spec
 
 Array = NDArray[Any]
@@ -29,7 +29,7 @@ class Structure:
     """One layer of a port as it was built: its op, and its tensors in canonical axes."""
 
     kind: str  # the project's op; the framework's class name where it is none of them
-    tensors: dict[str, dict[str, Any]]  # name -> {"shape", "trainable", "sha256"}
+    tensors: dict[str, dict[str, Any]]  # name -> {"shape", "trainable", "digest"}
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Recorder:
             return
         if reads[0].ndim == 4:
             shape = reads[0].shape[1:]
-            canonical = shape if self.layout == "nchw" else (shape[2], *shape[:2])
+            canonical = shape if self.layout == "nchw" else nchw_shape(shape)
             self.orders[path] = nhwc_order(canonical)
 
     def unused(self, path: str) -> str:
@@ -160,15 +160,19 @@ class Recorder:
 
 
 def digest(array: Array) -> str:
-    """A short name for an array's shape, dtype and every one of its numbers."""
+    """64 bits that stand for an array's shape, dtype and every one of its numbers."""
     mark = sha256(f"{array.dtype}{array.shape}".encode())
-    mark.update(np.ascontiguousarray(array).tobytes())
+    mark.update(np.ascontiguousarray(array).data)
     return mark.hexdigest()[:16]
 
 
-def batches_digest(first_images: Array, labels: Array) -> str:
-    """A digest of an epoch as it was fed: its first batch's images (N, C, H, W), all its labels."""
-    return digest(first_images)[:8] + digest(labels)[:8]
+def fed_sha256(images: Array, labels: Array) -> str:
+    """Every number that a network was fed, in order: images (N, C, H, W) and their labels."""
+    mark = sha256()
+    for array in (images, labels):
+        mark.update(f"{array.dtype}{array.shape}".encode())
+        mark.update(np.ascontiguousarray(array).data)
+    return mark.hexdigest()
 
 
 def mean_over_samples(batch_losses: Array, samples: int, batch_size: int) -> float:

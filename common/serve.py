@@ -36,7 +36,6 @@ def serve(start: Callable[[], tuple[dict[str, Any], Mapping[str, Handler]]]) -> 
 
     `start` returns what the `ready` event says and a handler for each kind of job.
     """
-    began = time.perf_counter()
     emit = event_writer(own_the_output())
     requests = read_ahead(own_the_input())
     try:
@@ -44,7 +43,7 @@ def serve(start: Callable[[], tuple[dict[str, Any], Mapping[str, Handler]]]) -> 
     except Exception as error:
         emit(failure(error, job=None))
         return
-    emit({"event": "ready", "startup_seconds": time.perf_counter() - began, **environment})
+    emit({"event": "ready", **environment})
     while (line := requests.get()) is not None:
         answer(json.loads(line), handlers, emit)
 

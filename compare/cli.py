@@ -125,7 +125,7 @@ def parser() -> argparse.ArgumentParser:
 
     bench = commands.add_parser("bench", help="throughput, start-up and memory of both")
     add_model(bench)
-    add_training(bench)
+    add_training(bench, train=False)
     add_execution(bench, folder=False)
     bench.add_argument("--repeats", type=count, default=10, help="pairs of epochs a launch (10)")
     bench.add_argument("--launches", type=count, default=3, help="starts of each worker (3)")
@@ -158,12 +158,13 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=seed, default=0, help="of weights and order (0)")
 
 
-def add_training(command: argparse.ArgumentParser) -> None:
+def add_training(command: argparse.ArgumentParser, train: bool = True) -> None:
     command.add_argument("--data", default="", metavar="NAME|PATH", help="data set, or an .npz")
     command.add_argument("--data-dir", type=Path, help="where to look for data sets first")
     command.add_argument("--download", action="store_true", help="fetch the data set if not here")
     command.add_argument("--recipe", default="default", metavar="NAME", help="how to train")
-    command.add_argument("--epochs", type=count, help="instead of the recipe's")
+    if train:
+        command.add_argument("--epochs", type=count, help="instead of the recipe's")
     command.add_argument("--batch-size", type=count, help="instead of the recipe's")
     command.add_argument("--lr", type=positive, help="learning rate instead of the recipe's")
     command.add_argument("--dtype", choices=("float32", "float64"), default="float32")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import statistics
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from common import reference, specs, tensors
-from common.spec import count_parameters, layer_parameters
+from common.spec import count_parameters
 from compare.checks import climb
 from compare.checks.structure import totals_of
-from compare.evidence import DTYPES, SIDES, STEPS, Evidence, load
-from compare.folder import read_json, write_json
+from compare.evidence import DTYPES, SIDES, Evidence, load
+from compare.folder import finite, read_json, write_json
 from compare.run import Outcome
 from compare.verdict import EXIT_STATUS, WORKER_FAILED, Check, Verdict, worst
 
@@ -51,9 +51,11 @@ def manifest_of(outcome: Outcome, command: list[str]) -> Document:
         "init": "shared",
         "layout": options.layout,
         "run": str(outcome.folder),
+        "recipe": asdict(outcome.recipe),
+        "data": None,
         "backends": {side: backend_of(outcome, side) for side in SIDES},
     }
-    if outcome.data is not None and outcome.recipe is not None:
+    if outcome.data is not None:
         document["data"] = {
             "name": outcome.data.name,
             "source": outcome.data.source,
@@ -61,7 +63,6 @@ def manifest_of(outcome: Outcome, command: list[str]) -> Document:
             "train": len(outcome.data.y_train),
             "test": len(outcome.data.y_test),
         }
-        document["recipe"] = asdict(outcome.recipe)
     return document
 
 
@@ -72,38 +73,46 @@ def backend_of(outcome: Outcome, side: str) -> Document:
     history = done.get("history", [])
     seconds = sum(row["seconds"] for row in history)
     samples = len(outcome.data.y_train) if outcome.data else 0
-    rates = sorted(samples / row["seconds"] for row in history)
+    rates = [samples / row["seconds"] for row in history]
     return {
         "status": "failed" if side in outcome.failures else "ok",
         "error": outcome.failures.get(side),
         "framework": environment.get("framework"),
         "python": environment.get("python"),
         "numpy": environment.get("numpy"),
-        "device": environment.get("cuda") if outcome.device == "cuda" else "cpu",
+        "device": outcome.device or None,
+        "device_name": environment.get("cuda") if outcome.device == "cuda" else None,
         "layout": layout_word(side, outcome.layouts.get(side, "")),
+        "memory_format": memory_format(side, outcome.layouts.get(side, "")),
         "threads": environment.get("threads"),
         "tf32": environment.get("tf32"),
         "onednn": environment.get("onednn"),
+        "parameters": None,
+        "test_accuracy": None,
+        "test_loss": None,
         "history": history,
         "train_seconds": seconds or None,
-        "samples_per_second": rates[len(rates) // 2] if rates else None,
+        "samples_per_second": statistics.median(rates) if rates else None,
         "startup_seconds": environment.get("startup_seconds"),
         "peak_memory_bytes": done.get("peak_memory_bytes"),
     }
 
 
 def layout_word(side: str, layout: str) -> str:
-    """How the port's arrays are shaped; PyTorch's channels_last changes their strides alone."""
-    if side == "torch":
-        return "NCHW, channels_last memory" if layout == "nhwc" else "NCHW"
-    return layout.upper()
+    """How the port's maps are shaped: PyTorch's always channels first."""
+    return "NCHW" if side == "torch" else layout.upper()
+
+
+def memory_format(side: str, layout: str) -> str | None:
+    """How PyTorch's maps lie in memory; their shape is the same either way."""
+    return {"nhwc": "channels_last", "nchw": "contiguous"}.get(layout) if side == "torch" else None
 
 
 def judged(manifest: Document, folder: Path) -> Document:
     """The manifest with the findings: layers, checks, culprits, comparison, verdict, status."""
     document = {**manifest, "run": str(folder)}
     if traced(folder):
-        evidence = load(folder, specs.get(manifest["model"]))
+        evidence = load(folder, specs.get(manifest["model"]), manifest["kind"] == "run")
         document |= findings(evidence, climb(evidence))
         for side in SIDES:
             document["backends"][side]["parameters"] = document["parameters"][side]
@@ -135,8 +144,7 @@ def findings(evidence: Evidence, checks: list[Check]) -> Document:
         "gradients": by_id["gradients"].coverage,
     }
     if "step" in by_id:
-        seen, total = by_id["step"].coverage
-        coverage["steps"] = (len(STEPS) * seen // total, len(STEPS))
+        coverage["steps"] = by_id["step"].coverage
     short = [name for name, (seen, total) in coverage.items() if seen < total]
     verdict = worst([check.verdict for check in checks])
     if verdict.agrees and short:
@@ -147,7 +155,7 @@ def findings(evidence: Evidence, checks: list[Check]) -> Document:
             "spec": pair_of(count_parameters(evidence.spec)),
             **{side: pair_of(totals[side]) for side in SIDES},
         },
-        "layers": [layer_row(evidence, name, by_id) for name in layer_parameters(evidence.spec)],
+        "layers": [layer_row(evidence, layer.name, by_id) for layer in evidence.spec.layers],
         "checks": [check_row(check) for check in checks],
         "culprits": [
             {
@@ -157,7 +165,12 @@ def findings(evidence: Evidence, checks: list[Check]) -> Document:
                 "side": culprit.side,
                 "error_float64": culprit.error_float64,
                 "cause": None,
-                "evidence": {"detail": culprit.detail},
+                "evidence": {
+                    "detail": culprit.detail,
+                    "error_before": culprit.error_float64,
+                    "error_after": None,
+                    "tried": [],
+                },
                 "fix": None,
             }
             for check in checks
@@ -181,8 +194,8 @@ def layer_row(evidence: Evidence, name: str, by_id: dict[str, Check]) -> Documen
         "torch": name,
         "keras": name,
         "kind": evidence.spec[name].op,
-        "shape_nchw": list(shapes["shape_nchw"]),
-        "shape_nhwc": list(shapes["shape_nhwc"]),
+        "shape_nchw": shapes["shape_nchw"],
+        "shape_nhwc": shapes["shape_nhwc"],
         **structure,
         "forward": {dtype: forward[dtype] for dtype in ("float32", "float64")},
         "reference": forward["reference"],
@@ -227,14 +240,3 @@ def comparison_of(folder: Path, document: Document) -> Document:
         "interval": None,
         "equivalent": None,  # one seed cannot say
     }
-
-
-def finite(value: Any) -> Any:
-    """The same value with infinite and NaN numbers as strings, which JSON cannot hold."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    if isinstance(value, (float, np.floating)):
-        return float(value) if math.isfinite(value) else str(float(value))
-    return value

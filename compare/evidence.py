@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common import reference, tensors
+from common import reference, rules, tensors
 from common.result import Trace
 from common.spec import Shape, Spec, shapes
+from common.spec import tensors as tensors_of
 from compare.folder import read_json
 
 Array = NDArray[Any]
 SIDES = ("torch", "keras")
 DTYPES = ("float32", "float64")
-STEPS = (1, 10)  # optimizer steps in float64: the first has no velocity yet, the tenth has
+STEPS = (1, 10)  # optimizer steps; the first has no velocity, by the tenth the rate has changed
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The weights after a few optimizer steps in float64."""
+
+    initial: Mapping[str, Array]  # float32
+    batch: Mapping[str, Array]  # of the first step: the inputs, "labels", and the "rate"
+    weights: Mapping[tuple[str, int], Mapping[str, Array]]  # (side, steps) -> name -> array
+
+
+@dataclass(frozen=True)
+class Training:
+    """What both trainings were fed and ended in; a side that did not finish is missing."""
+
+    to_be_fed: Mapping[str, Any]  # "train": a digest an epoch, "test": one
+    labels: Array  # of the test images
+    histories: Mapping[str, list[dict[str, Any]]]  # side -> a row an epoch
+    logits: Mapping[str, Array]  # side -> (N, classes) of the test images
 
 
 @dataclass(frozen=True)
@@ -30,11 +50,12 @@ class Evidence:
     weights: Mapping[str, Array]  # canonical float32, as both ports were given them
     probe: Mapping[str, Array]  # the inputs, and "labels"
     traces: Mapping[tuple[str, str], Trace]  # (side, dtype)
-    initial: Mapping[str, Array] = field(default_factory=dict)  # weights before training
-    stepped: Mapping[tuple[str, int], Mapping[str, Array]] = field(default_factory=dict)
-    first_batch: Mapping[str, Array] = field(default_factory=dict)  # inputs, "labels", "rate"
-    fed: Mapping[str, list[str]] = field(default_factory=dict)  # side -> each epoch's digest
-    to_be_fed: list[str] = field(default_factory=list)
+    steps: Steps | None = None
+    training: Training | None = None
+
+    @cached_property
+    def tensors(self) -> dict[str, dict[str, rules.Tensor]]:
+        return tensors_of(self.spec)
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:
@@ -51,36 +72,49 @@ class Evidence:
         return torch, keras
 
 
-def load(folder: Path, spec: Spec) -> Evidence:
-    """Reads a run folder. DataError where a trace is missing or damaged.
+def load(folder: Path, spec: Spec, trained: bool) -> Evidence:
+    """Reads a run folder. DataError where something is missing or damaged.
 
-    What only a training leaves is empty where there was none.
+    A side that failed leaves its traces, or its traces and steps, and no more; what it did not
+    leave is missing from the evidence, for the checks to see.
     """
-    stepped = {
-        (side, steps): folder / side / f"steps-{steps}" / "weights.safetensors"
-        for side in SIDES
-        for steps in STEPS
-    }
-    trained = any(path.exists() for path in stepped.values())
-    histories = {side: folder / side / "history.json" for side in SIDES}
     return Evidence(
-        spec,
-        tensors.load(folder / "probe-weights.safetensors"),
-        tensors.load(folder / "probe.safetensors"),
-        {
+        spec=spec,
+        weights=tensors.load(folder / "probe-weights.safetensors"),
+        probe=tensors.load(folder / "probe.safetensors"),
+        traces={
             (side, dtype): Trace.load(folder / side / f"trace-{dtype}.safetensors")
             for side in SIDES
             for dtype in DTYPES
         },
+        steps=load_steps(folder),
+        training=load_training(folder) if trained else None,
+    )
+
+
+def load_steps(folder: Path) -> Steps:
+    """The weights after each number of steps."""
+    paths = {
+        (side, steps): folder / side / f"steps-{steps}" / "weights.safetensors"
+        for side in SIDES
+        for steps in STEPS
+    }
+    return Steps(
         tensors.load(folder / "initial-weights.safetensors"),
-        {key: tensors.load(path) for key, path in stepped.items() if path.exists()},
-        tensors.load(folder / "first-batch.safetensors") if trained else {},
-        {
-            side: [row["batches_sha256"] for row in read_json(path)]
-            for side, path in histories.items()
-            if path.exists()
-        },
-        read_json(folder / "batches.json") if (folder / "batches.json").exists() else [],
+        tensors.load(folder / "first-batch.safetensors"),
+        {key: tensors.load(path) for key, path in paths.items() if path.exists()},
+    )
+
+
+def load_training(folder: Path) -> Training:
+    """Histories and test logits of the sides that finished."""
+    histories = {side: folder / side / "history.json" for side in SIDES}
+    logits = {side: folder / side / "test-logits.safetensors" for side in SIDES}
+    return Training(
+        read_json(folder / "fed.json"),
+        tensors.load(folder / "test-labels.safetensors")["labels"],
+        {side: read_json(path) for side, path in histories.items() if path.exists()},
+        {side: tensors.load(path)["logits"] for side, path in logits.items() if path.exists()},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -174,3 +175,14 @@ def check_writable(option: str, path: Path) -> None:
         raise UsageError(
             f"{option} {path}: the folder {path.parent} cannot be written to ({error.strerror})"
         ) from None
+
+
+def finite(value: Any) -> Any:
+    """The same value with infinite and NaN numbers as strings, which JSON cannot hold."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    return value

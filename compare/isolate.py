@@ -20,6 +20,7 @@ from common.weights import generator
 from compare.evidence import Array, Evidence, relative_error
 
 PROOF = 1e-6  # an explanation takes the error down by this factor at least
+LOSS = "loss"  # what reads the output, and hands the first gradient back
 DIRECTIONS = 2  # a wrong gradient can be orthogonal to one random direction, hardly to both
 
 
@@ -138,7 +139,7 @@ def source_error(evidence: Evidence, trace: Trace, source: str) -> tuple[float, 
     if value is None:
         return 0.0, []
     if source in spec.outputs:
-        return logits_error(evidence, value, gradient, source), []
+        return logits_error(evidence, value, gradient, source), [LOSS]
     free = ~np.any([reference.ties(reader, value) for reader in readers], axis=0)
     errors, blamed = [], {reader.name for reader in readers}
     for trial in range(DIRECTIONS):
@@ -182,7 +183,7 @@ def own_error(evidence: Evidence, trace: Trace, layer: Layer) -> float:
     """How far the gradients of the layer's own trainable tensors are from its output's."""
     errors = []
     for name, tensor in reference.owned(layer, evidence.weights).items():
-        if name in ("mean", "var"):
+        if not evidence.tensors[layer.name][name].trainable:
             continue
         gradient = trace.arrays.get(f"gradient:{layer.name}.{name}")
         for trial in range(DIRECTIONS):

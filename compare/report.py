@@ -30,8 +30,8 @@ def text(document: Document) -> str:
 def header(document: Document) -> str:
     """What was compared, on what."""
     rows = [("model", f"{document['model']}: {document['source']}")]
-    if "data" in document:
-        data, recipe = document["data"], document["recipe"]
+    data = document["data"]
+    if data is not None:
         rows.append(
             (
                 "data",
@@ -39,15 +39,16 @@ def header(document: Document) -> str:
                 f"sha256 {data['sha256'][:12]}",
             )
         )
-        rows.append(("recipe", recipe_line(recipe)))
+        rows.append(("recipe", f"{recipe_line(document['recipe'])}, {document['dtype']}"))
     for side, backend in document["backends"].items():
         if backend["framework"]:
             threads = "1 thread" if backend["threads"] == 1 else f"{backend['threads']} threads"
             rows.append(
                 (
                     side,
-                    f"{backend['framework']}, Python {backend['python']}, {backend['device']}, "
-                    f"{threads}, {backend['layout']}",
+                    f"{backend['framework']}, Python {backend['python']}, "
+                    f"{backend['device_name'] or backend['device']}, {threads}, "
+                    + ", ".join(filter(None, (backend["layout"], backend["memory_format"]))),
                 )
             )
     rows.append(("seed", f"{document['seed']}: weights and order drawn once, given to both"))
@@ -106,9 +107,9 @@ def layer_cells(layer: Document) -> Iterator[str]:
     yield layer["verdict"]
 
 
-def by(shape: list[int]) -> str:
+def by(shape: list[int] | None) -> str:
     """6x24x24."""
-    return "x".join(map(str, shape))
+    return "absent" if shape is None else "x".join(map(str, shape))
 
 
 def error(value: float | str) -> str:
@@ -145,11 +146,12 @@ def training_table(document: Document) -> str:
         table.add_column(name, justify="right")
     for label, key, shown, unit in TRAINING_ROWS:
         a, b = torch.get(key), keras.get(key)
-        cells = ["-" if x is None else shown.format(x / unit) for x in (a, b)]
-        if key == "test_accuracy" and a is not None and b is not None:
-            cells.append(f"{100 * (b - a):+.2f} points")
-        elif key == "test_loss" and a is not None and b is not None:
-            cells.append(f"{b - a:+.4f}")
+        cells = [number(x, shown, unit) for x in (a, b)]
+        if isinstance(a, float) and isinstance(b, float):
+            cells += {
+                "test_accuracy": [f"{100 * (b - a):+.2f} points"],
+                "test_loss": [f"{b - a:+.4f}"],
+            }.get(key, [])
         table.add_row(label, *cells)
     lines = [rendered(table)]
     comparison = document["comparison"]
@@ -159,6 +161,13 @@ def training_table(document: Document) -> str:
             f"{document['data']['test']:,} test images the same class"
         )
     return "\n".join(lines)
+
+
+def number(value: float | str | None, shown: str, unit: int) -> str:
+    """A cell: `-` where there is none, `nan` or `inf` where the training diverged."""
+    if value is None or isinstance(value, str):
+        return value or "-"
+    return shown.format(value / unit)
 
 
 TRAINING_ROWS = (

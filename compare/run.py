@@ -19,14 +19,16 @@ from common.errors import UsageError, WorkerError
 from common.job import Build, Device, Dtype, TraceJob, TrainJob
 from common.layout import Layout
 from common.recipes import Recipe
-from common.result import batches_digest
+from common.result import fed_sha256
 from common.spec import Spec, shapes
 from compare.download import fetch
 from compare.evidence import DTYPES, SIDES, STEPS, Array
-from compare.folder import RunFolder, write_json
+from compare.folder import RunFolder, finite, write_json
 from compare.progress import Reporter
 from compare.workers import Worker, check_python
 
+STEP_BATCH = 16  # images
+STEP_IMAGES = 76  # five batches, the last one smaller, as the last of an epoch may be
 PROBE_BATCH = 8  # more than one image, and enough that every relu is seen on and off
 PORTS = {"torch": "torch_impl.models", "keras": "tf_impl.models"}
 
@@ -62,8 +64,8 @@ class Outcome:
     options: Options
     spec: Spec
     folder: Path
+    recipe: Recipe
     device: str = ""
-    recipe: Recipe | None = None
     data: DataSet | None = None
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
     layouts: dict[str, Layout] = field(default_factory=dict)
@@ -80,7 +82,7 @@ def run(options: Options) -> Outcome:
     data = load_data(options, spec, recipe) if options.train else None
     with ExitStack() as stack:
         folder = stack.enter_context(RunFolder(options.out, options.model)).path
-        outcome = Outcome(options, spec, folder, recipe=recipe, data=data)
+        outcome = Outcome(options, spec, folder, recipe, data=data)
         reporter = stack.enter_context(Reporter(SIDES, options.quiet))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
         workers = {
@@ -114,29 +116,54 @@ def prepare(outcome: Outcome, scratch: Path) -> None:
     spec, seed, folder = outcome.spec, outcome.options.seed, outcome.folder
     tensors.save(folder / "probe-weights.safetensors", weights.draw(spec, seed, "probe"))
     tensors.save(folder / "initial-weights.safetensors", weights.draw(spec, seed))
+    tensors.save(folder / "probe.safetensors", probe(spec, seed, PROBE_BATCH))
+    prepare_steps(outcome, scratch)
+    if outcome.data is not None:
+        prepare_data(outcome, outcome.data, scratch)
+
+
+def probe(spec: Spec, seed: int, images: int) -> dict[str, Array]:
+    """Drawn inputs, and labels for them."""
     classes = shapes(spec)[spec.outputs[0]][0]
-    probe = weights.probe_inputs(spec, seed, PROBE_BATCH)
-    labels = weights.probe_labels(classes, seed, PROBE_BATCH)
-    tensors.save(folder / "probe.safetensors", {**probe, "labels": labels})
-    if outcome.options.train:
-        prepare_data(outcome, scratch)
+    drawn = weights.probe_inputs(spec, seed, images)
+    return {**drawn, "labels": weights.probe_labels(classes, seed, images)}
 
 
-def prepare_data(outcome: Outcome, scratch: Path) -> None:
+def prepare_steps(outcome: Outcome, scratch: Path) -> None:
+    """Drawn images for the rung that takes a few steps in float64."""
+    (name,) = outcome.spec.inputs
+    drawn = probe(outcome.spec, outcome.options.seed, STEP_IMAGES)
+    first = {key: array[:STEP_BATCH] for key, array in drawn.items()}
+    rate = np.asarray(outcome.recipe.rate(0))
+    tensors.save(outcome.folder / "first-batch.safetensors", {**first, "rate": rate})
+    for steps, batch in ((1, first), (10, drawn)):
+        x, y = batch[name], batch["labels"]
+        arrays = {"x_train": x, "y_train": y, "x_test": x[:1], "y_test": y[:1]}
+        tensors.save(scratch / f"data-{steps}.safetensors", arrays)
+        epochs = step_recipe(outcome.recipe, steps).epochs
+        orders = np.tile(np.arange(len(y), dtype=np.int32), (epochs, 1))
+        tensors.save(scratch / f"orders-{steps}.safetensors", {"orders": orders})
+
+
+def step_recipe(recipe: Recipe, steps: int) -> Recipe:
+    """The recipe for so few steps: ten are two epochs of five, the rate decayed between them."""
+    epochs = 1 if steps == 1 else 2
+    return replace(recipe, epochs=epochs, batch_size=STEP_BATCH, decay_after=(1,))
+
+
+def prepare_data(outcome: Outcome, data: DataSet, scratch: Path) -> None:
     """Writes the data normalised, with the order of every epoch."""
-    options, recipe, data = outcome.options, outcome.recipe, outcome.data
-    assert recipe is not None and data is not None
+    options, recipe, folder = outcome.options, outcome.recipe, outcome.folder
     arrays = normalised(data, recipe, options.dtype)
     orders = datasets.orders(len(data.y_train), recipe.epochs, options.seed)
-    fed = [
-        batches_digest(arrays["x_train"][order[: recipe.batch_size]], data.y_train[order])
-        for order in orders
-    ]
-    write_json(outcome.folder / "batches.json", fed)
-    tensors.save(outcome.folder / "orders.safetensors", {"orders": orders})
-    tensors.save(outcome.folder / "test-labels.safetensors", {"labels": data.y_test})
+    to_be_fed = {
+        "train": [fed_sha256(arrays["x_train"][order], data.y_train[order]) for order in orders],
+        "test": fed_sha256(arrays["x_test"], data.y_test),
+    }
+    write_json(folder / "fed.json", to_be_fed)
+    tensors.save(folder / "orders.safetensors", {"orders": orders})
+    tensors.save(folder / "test-labels.safetensors", {"labels": data.y_test})
     tensors.save(scratch / "data.safetensors", arrays)
-    prepare_steps(outcome, scratch, arrays, orders[0])
 
 
 def load_data(options: Options, spec: Spec, recipe: Recipe) -> DataSet:
@@ -166,29 +193,6 @@ def normalised(data: DataSet, recipe: Recipe, dtype: Dtype) -> dict[str, Array]:
     }
 
 
-def prepare_steps(outcome: Outcome, scratch: Path, arrays: dict[str, Array], order: Array) -> None:
-    """The first batches alone, for the rung that takes a few steps in float64."""
-    recipe = outcome.recipe
-    assert recipe is not None
-    first = order[: recipe.batch_size]
-    (name,) = outcome.spec.inputs
-    batch = {name: arrays["x_train"][first], "labels": arrays["y_train"][first]}
-    rate = np.asarray(recipe.rate(0))
-    tensors.save(outcome.folder / "first-batch.safetensors", {**batch, "rate": rate})
-    for steps in STEPS:
-        images = min(len(order), steps * recipe.batch_size)
-        chosen = order[:images]
-        few = {
-            "x_train": arrays["x_train"][chosen],
-            "y_train": arrays["y_train"][chosen],
-            "x_test": arrays["x_test"][:1],
-            "y_test": arrays["y_test"][:1],
-        }
-        tensors.save(scratch / f"data-{steps}.safetensors", few)
-        in_order = np.arange(images, dtype=np.int32)[None]
-        tensors.save(scratch / f"order-{steps}.safetensors", {"orders": in_order})
-
-
 def get_ready(outcome: Outcome, workers: dict[str, Worker]) -> None:
     """Waits for both imports, and settles on a device that both frameworks have."""
     for side, worker in workers.items():
@@ -198,7 +202,7 @@ def get_ready(outcome: Outcome, workers: dict[str, Worker]) -> None:
             outcome.failures[side] = str(error)
     outcome.device = choose_device(outcome.options.device, outcome.environments)
     check_layout(outcome.options, outcome.device)
-    outcome.layouts = {side: choose_layout(side, outcome.options.layout) for side in SIDES}
+    outcome.layouts = dict.fromkeys(SIDES, choose_layout(outcome.options.layout))
 
 
 def choose_device(wanted: str, environments: dict[str, dict[str, Any]]) -> Device:
@@ -222,7 +226,7 @@ def check_layout(options: Options, device: str) -> None:
         )
 
 
-def choose_layout(side: str, wanted: str) -> Layout:
+def choose_layout(wanted: str) -> Layout:
     """`native` is the fast one of each: channels last, which for PyTorch is a memory format."""
     return "nchw" if wanted == "nchw" else "nhwc"
 
@@ -258,23 +262,24 @@ def do_jobs(outcome: Outcome, side: str, worker: Worker, scratch: Path, reporter
         build = build_of(outcome, side, dtype, "probe-weights")
         trace_path = absolute(folder / f"trace-{dtype}.safetensors")
         worker.ask(TraceJob(build, absolute(outcome.folder / "probe.safetensors"), trace_path))
-    if not outcome.options.train:
-        return
-    assert outcome.recipe is not None
     build = build_of(outcome, side, "float64", "initial-weights")
+    if outcome.device == "cpu":
+        build = replace(build, layout="nhwc")  # the one in which Keras can train there
     for steps in STEPS:
         reporter.phase(side, f"takes {steps} step{'s' if steps > 1 else ''} in float64")
-        once = replace(outcome.recipe, epochs=1)
         data = absolute(scratch / f"data-{steps}.safetensors")
-        order = absolute(scratch / f"order-{steps}.safetensors")
-        worker.ask(TrainJob(build, once, data, order, absolute(folder / f"steps-{steps}")))
-    train(outcome, side, worker, scratch, reporter)
+        orders = absolute(scratch / f"orders-{steps}.safetensors")
+        out = absolute(folder / f"steps-{steps}")
+        worker.ask(TrainJob(build, step_recipe(outcome.recipe, steps), data, orders, out))
+    if outcome.data is not None:
+        train(outcome, side, worker, scratch, reporter, len(outcome.data.y_train))
 
 
-def train(outcome: Outcome, side: str, worker: Worker, scratch: Path, reporter: Reporter) -> None:
+def train(
+    outcome: Outcome, side: str, worker: Worker, scratch: Path, reporter: Reporter, images: int
+) -> None:
     """The training itself, epoch by epoch on the progress line."""
-    assert outcome.recipe is not None and outcome.data is not None
-    total = outcome.recipe.epochs * len(outcome.data.y_train)
+    total = outcome.recipe.epochs * images
     reporter.phase(side, "trains", total)
     job = TrainJob(
         build_of(outcome, side, outcome.options.dtype, "initial-weights"),
@@ -285,7 +290,7 @@ def train(outcome: Outcome, side: str, worker: Worker, scratch: Path, reporter: 
     )
     done = worker.ask(job, lambda event: reporter.advance(side, event["samples"], total))
     outcome.training[side] = done
-    write_json(outcome.folder / side / "history.json", done["history"])
+    write_json(outcome.folder / side / "history.json", finite(done["history"]))
 
 
 def build_of(outcome: Outcome, side: str, dtype: str, weights_name: str) -> Build:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -56,6 +56,18 @@ def first_of(culprits: Sequence[Culprit]) -> str:
     first = culprits[0]
     more = f" (and {len(culprits) - 1} more)" if len(culprits) > 1 else ""
     return f"{first.side} {first.layer} {first.detail}{more}"
+
+
+def merged(culprits: Iterable[Culprit]) -> list[Culprit]:
+    """A layer wrong in the same way on both sides is one finding: neither port is the spec."""
+    by_layer: dict[str, list[Culprit]] = {}
+    for culprit in culprits:
+        by_layer.setdefault(culprit.layer, []).append(culprit)
+    found = []
+    for pair in by_layer.values():
+        alike = len(pair) == 2 and pair[0].detail == pair[1].detail
+        found += [replace(pair[0], side="both")] if alike else pair
+    return found
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -37,22 +38,21 @@ class Worker:
     epoch, so one that is silent for longer hangs.
     """
 
-    def __init__(
-        self, side: str, python: str, log: Path, *, timeout: float, device: str, threads: int = 1
-    ) -> None:
+    def __init__(self, side: str, python: str, log: Path, *, timeout: float, device: str) -> None:
         self.side, self.python, self.log = side, python, log
         self.timeout = min(timeout, threading.TIMEOUT_MAX / 2)
         self.events: queue.Queue[Event | None] = queue.Queue()
         self.jobs = 0
         self.environment: Event | None = None
         self.room = tempfile.TemporaryDirectory(prefix=f"compare-{side}-")
-        self.process = self.start(device, threads)
+        self.began = time.perf_counter()
+        self.process = self.start(device)
         self.listener = threading.Thread(target=self.listen, daemon=True)
         self.listener.start()
         self.watcher = threading.Thread(target=self.watch, daemon=True)
         self.watcher.start()
 
-    def start(self, device: str, threads: int) -> subprocess.Popen[str]:
+    def start(self, device: str) -> subprocess.Popen[str]:
         """Its own session, so that Ctrl-C reaches the parent alone, which then ends it."""
         package = PACKAGES[self.side]
         lay_out(Path(self.room.name), package)
@@ -62,7 +62,7 @@ class Worker:
                 return subprocess.Popen(
                     [self.python, "-m", f"{package}.worker"],
                     cwd=self.room.name,
-                    env=environment(self.room.name, device, threads),
+                    env=environment(self.room.name, device),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
@@ -82,7 +82,10 @@ class Worker:
         with self.process.stdout as lines:
             for line in lines:
                 with suppress(ValueError):  # a line cut short by the worker's death
-                    self.events.put(json.loads(line))
+                    event = json.loads(line)
+                    if event["event"] == "ready":
+                        event["startup_seconds"] = time.perf_counter() - self.began
+                    self.events.put(event)
 
     def watch(self) -> None:
         """Once the process has ended, takes what it started with it, and says None: no more.
@@ -213,15 +216,15 @@ def lay_out(room: Path, package: str) -> None:
         (room / name).symlink_to(root / name, target_is_directory=True)
 
 
-def environment(room: str, device: str, threads: int) -> dict[str, str]:
+def environment(room: str, device: str) -> dict[str, str]:
     """The worker's environment: the user's, with what would change its numbers set."""
     chosen = {
         "PYTHONPATH": room,
         "PYTHONSAFEPATH": "1",
         "PYTHONUNBUFFERED": "1",
         "PYTHONHASHSEED": "0",
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_NUM_THREADS": str(threads),
+        "OMP_NUM_THREADS": "1",  # two spinning threads on two busy cores are slower than one
+        "MKL_NUM_THREADS": "1",
         "OMP_WAIT_POLICY": "PASSIVE",  # a spinning thread takes the other worker's core
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "KERAS_BACKEND": "tensorflow",
@@ -282,7 +285,7 @@ def probe(side: str, python: str) -> dict[str, Any]:
     try:
         done = subprocess.run(
             [python, "-c", PROBE, *NEEDS[side]],
-            env=environment("", "auto", 1),
+            env=environment("", "auto"),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=PROBE_SECONDS,

@@ -250,7 +250,7 @@ def test_a_side_that_fails_between_its_traces_and_its_steps_is_not_called_differ
     assert result.status == 3
     checks = {check["id"]: check["verdict"] for check in result.document["checks"]}
     assert checks["gradients"] == "same within rounding"
-    assert checks["step"] == "not proven" and result.document["coverage"]["steps"] == [0, 2]
+    assert checks["step"] == "not proven" and result.document["coverage"]["steps"] == [0, 10]
     assert result.document["verdict"] == "not proven" and result.document["culprits"] == []
     standing = result.backend("torch")
     assert standing["test_accuracy"] == pytest.approx(standing["history"][-1]["test_accuracy"])

@@ -139,8 +139,15 @@ FAULTS = {
         "tf_impl/train.py",
         "nesterov=False,",
         "nesterov=True,",
-        ("run", "--epochs", "1"),
+        ("check",),
         "at training step (keras)",
+    ),
+    "keras keeps its velocities": (
+        "tf_impl/train.py",
+        "velocity.assign(velocity * (rate / before))",
+        "velocity.assign(velocity)",
+        ("check",),
+        "at training step (torch or keras)",
     ),
     "torch shuffles anew": (
         "torch_impl/train.py",
@@ -165,6 +172,34 @@ def test_a_one_line_fault_ends_in_exit_1_and_is_named(name, tmp_path):
     assert done.returncode == 1, done.stdout + done.stderr
     assert "verdict  different" in done.stdout
     assert named in done.stdout
+
+
+def test_a_training_that_diverges_is_not_called_the_same(tmp_path):
+    done = compare(tmp_path, "--model", "lenet", "--epochs", "1", "--lr", "1e6", "--json", "r.json")
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "diverged" in done.stdout and "verdict  not proven: see outcome" in done.stdout
+    assert json.loads((tmp_path / "r.json").read_text())["verdict"] == "not proven"
+
+
+def test_a_run_folder_without_what_its_training_left_is_not_proven(finished, tmp_path):
+    shutil.copytree(finished / "run", tmp_path / "run")
+    for side in ("torch", "keras"):
+        (tmp_path / "run" / side / "history.json").unlink()
+        shutil.rmtree(tmp_path / "run" / side / "steps-10")
+    assert compare(tmp_path, "judge", "run").returncode == 4
+
+
+def test_bench_reports_both_loops_of_both_frameworks(tmp_path):
+    arguments = ("--repeats", "1", "--launches", "1", "--json", "-")
+    done = compare(tmp_path, "bench", "--model", "lenet", *arguments)
+    assert done.returncode == 0, done.stderr
+    for backend in json.loads(done.stdout)["backends"].values():
+        rates = (backend["samples_per_second"], backend["bare_samples_per_second"])
+        ratio = backend["harness_over_bare"]["median"]
+        assert ratio == pytest.approx(rates[1]["median"] / rates[0]["median"])
+        assert backend["startup_seconds"]["median"] > 0
+        assert backend["peak_memory_bytes"]["median"] > 2**27  # a framework alone holds more
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_check_says_what_it_asks():

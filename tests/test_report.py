@@ -42,6 +42,8 @@ def backend(framework: str, layout: str, accuracy: float, loss: float) -> dict:
         "framework": framework,
         "python": "3.11.7",
         "device": "cpu",
+        "device_name": None,
+        "memory_format": "channels_last" if layout == "NCHW" else None,
         "threads": 1,
         "layout": layout,
         "history": [row],
@@ -58,6 +60,7 @@ AGREEING: dict[str, Any] = {
     "model": "lenet",
     "source": "LeCun et al. 1998",
     "seed": 0,
+    "dtype": "float32",
     "run": "runs/first",
     "data": {"name": "mnist-5k", "train": 4000, "test": 1000, "sha256": "d74d776bf218aaaa"},
     "recipe": {

@@ -11,7 +11,7 @@ from common.job import BenchJob
 from common.result import Array
 from common.serve import Emit
 from tf_impl import device
-from tf_impl.train import Training, permuted, run_epoch, start
+from tf_impl.train import Training, make_loss, permuted, run_epoch, start
 
 
 def bench(job: BenchJob, progress: Emit) -> dict[str, Any]:
@@ -33,6 +33,7 @@ def bench(job: BenchJob, progress: Emit) -> dict[str, Any]:
 def make_bare_epoch(training: Training) -> Any:
     """The fastest loop we know, a whole epoch in one graph, with nothing in it but training."""
     model, optimizer, size = training.model, training.optimizer, training.recipe.batch_size
+    cross_entropy = make_loss(model.compute_dtype)
 
     @tf.function(jit_compile=False)
     def run_bare(x: tf.Tensor, y: tf.Tensor) -> None:
@@ -40,9 +41,7 @@ def make_bare_epoch(training: Training) -> Any:
             images, labels = x[first : first + size], y[first : first + size]
             with tf.GradientTape() as tape:
                 logits = model(images, training=True)
-                loss = tf.reduce_mean(
-                    tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-                )
+                loss = cross_entropy(labels, logits)
             gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
             optimizer.apply(gradients, model.trainable_variables)
 

@@ -45,7 +45,7 @@ def configure() -> dict[str, Any]:
         "cuda": tf.config.experimental.get_device_details(gpus[0])["device_name"] if gpus else None,
         "threads": threads,
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
-        "tf32": False,
+        "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
     }
 
 

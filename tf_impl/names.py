@@ -63,10 +63,13 @@ def kind(layer: layers.Layer) -> str:
 
 
 def owned(layer: layers.Layer) -> Iterator[tuple[str, keras.Variable]]:
-    """The layer's own variables by the project's names, running statistics included."""
-    inner = {id(v) for _, child in named_layers(layer) for v in child.variables}
-    for variable in layer.variables:
-        if id(variable) not in inner and not isinstance(variable, keras.random.SeedGenerator):
+    """The layer's own weights by the project's names, running statistics included.
+
+    `weights`, not `variables`: those count a dropout layer's random seed too.
+    """
+    inner = {id(v) for _, child in named_layers(layer) for v in child.weights}
+    for variable in layer.weights:
+        if id(variable) not in inner:
             yield TENSORS.get(variable.name, variable.name), variable
 
 
@@ -144,5 +147,5 @@ def describe(variable: keras.Variable, canonical: Array) -> dict[str, object]:
     return {
         "shape": list(canonical.shape),
         "trainable": bool(variable.trainable),
-        "sha256": digest(canonical),
+        "digest": digest(canonical),
     }

@@ -17,6 +17,7 @@ from common.job import TraceJob, spec_of
 from common.result import Recorder
 from common.serve import Emit
 from tf_impl import device, names
+from tf_impl.train import make_loss
 
 
 @dataclass
@@ -58,9 +59,7 @@ def one_pass(
 
     Fills `paths` with the leaves' names, in the order of the calls.
     """
-    cross_entropy = keras.losses.SparseCategoricalCrossentropy(
-        from_logits=True, dtype=model.compute_dtype
-    )
+    cross_entropy = make_loss(model.compute_dtype)
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         with watch(model) as calls:

@@ -33,7 +33,7 @@ def configure() -> dict[str, Any]:
         "cuda": torch.cuda.get_device_name() if cuda else None,
         "threads": torch.get_num_threads(),
         "onednn": torch.backends.mkldnn.is_available(),
-        "tf32": False,
+        "tf32": torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32,
     }
 
 

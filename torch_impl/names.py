@@ -102,5 +102,5 @@ def describe(tensor: torch.Tensor) -> dict[str, object]:
     return {
         "shape": list(tensor.shape),
         "trainable": isinstance(tensor, nn.Parameter) and tensor.requires_grad,
-        "sha256": digest(canonical(tensor)),
+        "digest": digest(canonical(tensor)),
     }

@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 from common import tensors
 from common.job import BenchJob, TrainJob, out_folder
 from common.recipes import Recipe
-from common.result import Array, batches_digest, mean_over_samples
+from common.result import Array, fed_sha256, mean_over_samples
 from common.serve import Emit
 from torch_impl import device, names
 
@@ -42,8 +42,9 @@ def train(job: TrainJob, progress: Emit) -> dict[str, Any]:
     history, step_losses = [], []
     for epoch, order in enumerate(orders):
         row, losses = run_epoch(training, order, epoch, progress)
-        logits = evaluate(training.model, training.x_test)
+        logits = evaluate(training)
         row |= score(logits, training.y_test)
+        row["test_sha256"] = fed(training.x_test, training.y_test)
         history.append(row)
         step_losses.append(losses)
         progress({"samples": (epoch + 1) * len(order), **row})
@@ -84,18 +85,22 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def run_epoch(
     training: Training, order: Array, epoch: int, progress: Emit
 ) -> tuple[dict[str, Any], Array]:
-    """One pass over the training data, timed. Returns the history's row and each batch's loss."""
+    """One pass over the training data, timed. Returns the history's row and each batch's loss.
+
+    What it was fed is digested after the clock has stopped.
+    """
     began = time.perf_counter()
     size = training.recipe.batch_size
     set_rate(training.optimizer, training.recipe.rate(epoch))
     x, y = permuted(training, order)
     losses, hits = run_steps(training, x, y, epoch * len(order), progress)
+    seconds = time.perf_counter() - began
     row = {
         "epoch": epoch + 1,
         "train_loss": mean_over_samples(losses, len(order), size),
         "train_accuracy": hits / len(order),
-        "batches_sha256": batches_digest(names.canonical(x[:size]), names.canonical(y)),
-        "seconds": time.perf_counter() - began,
+        "seconds": seconds,
+        "batches_sha256": fed(x, y),
     }
     return row, losses
 
@@ -134,16 +139,21 @@ def run_steps(
     return names.canonical(torch.stack(losses)), int(hits)
 
 
-def evaluate(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+def fed(x: torch.Tensor, y: torch.Tensor) -> str:
+    """The digest of images and labels as they lie on the device."""
+    return fed_sha256(names.canonical(x), names.canonical(y))
+
+
+def evaluate(training: Training) -> torch.Tensor:
     """Logits (N, classes) in evaluation mode."""
-    model.eval()
+    model = training.model.eval()
     with torch.inference_mode():
-        return torch.cat([model(part) for part in x.split(TEST_BATCH)])
+        return torch.cat([model(part) for part in training.x_test.split(TEST_BATCH)])
 
 
 def score(logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
     """Mean cross-entropy and accuracy on the test images."""
     return {
         "test_loss": float(cross_entropy(logits, labels)),
-        "test_accuracy": float((logits.argmax(1) == labels).double().mean()),
+        "test_accuracy": int((logits.argmax(1) == labels).sum()) / len(labels),
     }

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from compare.checks import batches, forward, gradients, shapes, step, structure
+from compare.checks import batches, forward, gradients, outcome, shapes, step, structure
 from compare.evidence import Evidence
 from compare.verdict import Check
 
@@ -16,6 +16,7 @@ LADDER: tuple[Callable[[Evidence], Check | None], ...] = (
     forward.judge,
     gradients.judge,
     step.judge,
+    outcome.judge,
     batches.judge,
 )
 

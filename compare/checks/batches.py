@@ -1,29 +1,36 @@
-"""Whether both sides were fed the same batches, bit for bit, in every epoch of the training."""
+"""Whether both sides were fed the same images, bit for bit, in every epoch and in every test."""
 
 from __future__ import annotations
 
-from compare.evidence import SIDES, Evidence
+from compare.evidence import SIDES, Evidence, Training
 from compare.verdict import Check, Verdict
 
 ID = "batches"
 
 
 def judge(evidence: Evidence) -> Check | None:
-    """Digests of what each framework held, against the one computed here; None if none trained."""
-    if not evidence.fed:
+    """Digests of what lay on each device, against those computed here; None without training."""
+    training = evidence.training
+    if training is None:
         return None
-    epochs = len(evidence.to_be_fed)
-    wrong = [
-        f"{side} epoch {epoch + 1}"
-        for side in SIDES
-        for epoch, digest in enumerate(evidence.to_be_fed)
-        if side in evidence.fed and evidence.fed[side][epoch : epoch + 1] != [digest]
-    ]
-    seen = min(len(evidence.fed.get(side, [])) for side in SIDES)
-    detail = f"{seen}/{epochs} epochs bit-identical in torch, keras and NumPy"
+    epochs = len(training.to_be_fed["train"])
+    wrong = [f"{side} epoch {n}" for side in SIDES for n in wrong_epochs(training, side)]
+    seen = min(len(training.histories.get(side, [])) for side in SIDES)
+    detail = f"{seen}/{epochs} epochs and tests bit-identical in torch, keras and NumPy"
     if wrong:
-        detail = f"other batches than saved: {', '.join(wrong[:3])}"
+        detail = f"fed otherwise than saved: {', '.join(wrong[:3])}"
     verdict = Verdict.DIFFERENT if wrong else Verdict.SAME
     if not wrong and seen < epochs:
         verdict = Verdict.NOT_PROVEN
     return Check(ID, None, verdict, detail, coverage=(seen, epochs))
+
+
+def wrong_epochs(training: Training, side: str) -> list[int]:
+    """The epochs, counted from 1, whose batches or test images were others."""
+    expected, test = training.to_be_fed["train"], training.to_be_fed["test"]
+    rows = training.histories.get(side, [])
+    return [
+        number
+        for number, (row, digest) in enumerate(zip(rows, expected, strict=False), start=1)
+        if (row["batches_sha256"], row["test_sha256"]) != (digest, test)
+    ]

@@ -9,7 +9,7 @@ import numpy as np
 from compare import isolate
 from compare.evidence import DTYPES, SIDES, Array, Evidence, relative_error
 from compare.thresholds import FORWARD_FLOAT32, FORWARD_FLOAT64
-from compare.verdict import Check, Culprit, Verdict, first_of, worst
+from compare.verdict import Check, Culprit, Verdict, first_of, merged, worst
 
 ID, RUNG = "forward", 3
 
@@ -85,20 +85,6 @@ def fault_of(exact: isolate.Isolated, rounded: isolate.Isolated) -> str:
     if rounded.error > FORWARD_FLOAT32:
         return f"errs by {rounded.error:.1e} on its own inputs, in float32 only"
     return ""
-
-
-def merged(culprits: list[Culprit]) -> list[Culprit]:
-    """A layer wrong in the same way on both sides is one finding: neither port is the spec."""
-    by_layer: dict[str, list[Culprit]] = {}
-    for culprit in culprits:
-        by_layer.setdefault(culprit.layer, []).append(culprit)
-    found = []
-    for name, pair in by_layer.items():
-        if len(pair) == 2 and pair[0].detail == pair[1].detail:
-            found.append(Culprit(RUNG, name, "both", pair[0].error_float64, pair[0].detail))
-        else:
-            found += pair
-    return found
 
 
 def layer_verdict(columns: dict[str, Any], name: str, culprits: list[Culprit]) -> Verdict:

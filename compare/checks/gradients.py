@@ -10,14 +10,13 @@ from common import reference
 from common.rules import Tensor
 from common.spec import tensors
 from compare import isolate
-from compare.checks import forward
 from compare.evidence import DTYPES, SIDES, Array, Evidence, relative_error
 from compare.thresholds import (
     FORWARD_FLOAT64,
     GRADIENT_FLOAT32,
     GRADIENT_FLOAT64,
 )
-from compare.verdict import Check, Culprit, Verdict, first_of, worst
+from compare.verdict import Check, Culprit, Verdict, first_of, merged, worst
 
 ID, RUNG = "gradients", 5
 
@@ -120,27 +119,27 @@ def loss_error(evidence: Evidence) -> float:
 
 def blame(evidence: Evidence) -> list[Culprit]:
     """Layers whose forward pass is right and whose backward pass is not."""
+    order = [*(layer.name for layer in evidence.spec.layers), isolate.LOSS]
     culprits = []
     for side in SIDES:
         traces = {dtype: evidence.traces[side, dtype] for dtype in DTYPES}
         right = isolate.forward(evidence, traces["float64"])
         exact = isolate.backward(evidence, traces["float64"])
         rounded = isolate.backward(evidence, traces["float32"])
-        for layer in evidence.spec.layers:
-            own = right.get(layer.name)
+        for name in order:
+            own = right.get(evidence.spec.outputs[0] if name == isolate.LOSS else name)
             if own is None or own.wiring or not own.error <= FORWARD_FLOAT64:
                 continue
-            fault = fault_of(exact.get(layer.name, np.nan), rounded.get(layer.name, np.nan))
+            fault = fault_of(exact.get(name, np.nan), rounded.get(name, np.nan))
             if fault:
-                culprits.append(Culprit(RUNG, layer.name, side, exact[layer.name], fault))
-    order = [layer.name for layer in evidence.spec.layers]
-    return sorted(forward.merged(culprits), key=lambda culprit: order.index(culprit.layer))
+                culprits.append(Culprit(RUNG, name, side, exact[name], fault))
+    return sorted(merged(culprits), key=lambda culprit: order.index(culprit.layer))
 
 
 def fault_of(exact: float, rounded: float) -> str:
     """What is wrong with a layer's backward pass; empty where nothing is."""
     if exact == np.inf:
-        return "hands no gradient back"
+        return "hands no gradient back, or one that is not finite"
     if exact > GRADIENT_FLOAT64:
         return f"hands back gradients that are off by {exact:.1e} in float64"
     if rounded > GRADIENT_FLOAT32:

@@ -26,13 +26,18 @@ def judge(evidence: Evidence) -> Check:
         Verdict.DIFFERENT if culprits else Verdict.SAME,
         first_of(culprits) or f"{seen}/{len(names)} layers, in NCHW and in NHWC",
         culprits=tuple(culprits),
-        layers={
-            name: {"shape_nchw": shape, "shape_nhwc": nhwc_shape(shape)}
-            for name, shape in evidence.shapes.items()
-            if name in names
-        },
+        layers={name: measured(evidence, name) for name in names},
         coverage=(seen, len(names)),
     )
+
+
+def measured(evidence: Evidence, name: str) -> dict[str, list[int] | None]:
+    """What torch made as NCHW, and what keras made as NHWC; None where a layer did not run."""
+    torch, keras = evidence.pair(f"output:{name}", "float64")
+    return {
+        "shape_nchw": None if torch is None else list(torch.shape[1:]),
+        "shape_nhwc": None if keras is None else list(nhwc_shape(keras.shape[1:])),
+    }
 
 
 def faults(evidence: Evidence, trace: Trace) -> list[tuple[str, str]]:

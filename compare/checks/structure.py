@@ -73,7 +73,7 @@ def tensor_faults(evidence: Evidence, layer: str, built: Layers) -> list[str]:
             found.append(f"{name} is {shape}, the spec says {expected[name].shape}")
         elif trainable != expected[name].trainable:
             found.append(f"{name} is {'' if trainable else 'not '}trained, the spec says otherwise")
-        elif held[name]["sha256"] != digest(evidence.weights[f"{layer}.{name}"].astype("float64")):
+        elif held[name]["digest"] != digest(evidence.weights[f"{layer}.{name}"].astype("float64")):
             found.append(f"{name} does not hold the numbers it was given")
     return sorted(found)
 

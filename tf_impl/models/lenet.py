@@ -1,7 +1,8 @@
 """LeNet as it is taught: LeCun et al. 1998, Fig. 2, with relu and max pooling on 28x28 pixels.
 
-Departs from the paper: no padding to 32x32, pooling without weights, conv2 reads all six maps
-(Table I connects fewer), relu for the scaled tanh, ten logits for the RBF units.
+Departs from the paper: no padding to 32x32, so that fc1 reads 256 values where it has 400; pooling
+without weights; conv2 reads all six maps (Table I connects fewer); relu for the scaled tanh; ten
+logits for the RBF units. The frameworks draw other initial weights by default: both are given ours.
 """
 
 from keras import KerasTensor, Model, layers
