@@ -54,15 +54,17 @@ MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of the 60,000 training images, p
 
 RECIPES: dict[str, dict[str, Recipe]] = {
     "lenet": {
-        # 8 seeds, torch alone, 4,000 images: 96.5 to 98.3% on the other 1,000.
+        # 4,000 images, both frameworks, seeds 0 to 4: 96.4 to 97.4% on the other 1,000. A gentle
+        # rate, for chaos: in torch alone, weights a rounding apart end 0.26 points apart (root
+        # mean square, 6 seeds); at rate 0.02 and batch 32, 0.55.
         "default": Recipe(
             "default",
-            epochs=12,
-            batch_size=32,
-            learning_rate=0.02,
+            epochs=16,
+            batch_size=64,
+            learning_rate=0.01,
             momentum=0.9,
             decay=0.1,
-            decay_after=(9,),
+            decay_after=(12,),
             mean=MNIST_MEAN,
             std=MNIST_STD,
         ),

@@ -209,13 +209,13 @@ def test_without_decay_the_rate_stays():
     assert {steady.rate(epoch) for epoch in range(100)} == {0.25}
 
 
-def test_lenets_rate_is_what_float32_holds_of_two_hundredths_then_of_a_tenth_of_it():
+def test_lenets_rate_is_what_float32_holds_of_a_hundredth_then_of_a_tenth_of_it():
     recipe = recipes.get("lenet")
     rates = [recipe.rate(epoch) for epoch in range(recipe.epochs)]
-    assert rates == [single(0.02)] * 9 + [single(0.02 * 0.1)] * 3
-    # Written out: 24 bits for each, found by rounding 0.02 x 2**29 and 0.002 x 2**32.
-    assert rates[0] == 10_737_418 / 2**29 == 0.019999999552965164
-    assert rates[-1] == 8_589_935 / 2**32 == 0.0020000000949949026
+    assert rates == [single(0.01)] * 12 + [single(0.01 * 0.1)] * 4
+    # Written out: 24 bits for each, found by rounding 0.01 x 2**30 and 0.001 x 2**33.
+    assert rates[0] == 10_737_418 / 2**30 == 0.009999999776482582
+    assert rates[-1] == 8_589_935 / 2**33 == 0.0010000000474974513
 
 
 def test_the_momentum_is_what_float32_holds_of_nine_tenths():
