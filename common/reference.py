@@ -244,7 +244,7 @@ def ties(layer: Layer, x: Array) -> Array:
     x = wide(x)
     if layer.op == "relu":
         return np.asarray(x == 0)
-    if layer.op != "max_pool":
+    if layer.op != "max_pool" or x.ndim != 4:
         return np.zeros(x.shape, dtype=bool)
     a = layer.settings
     view = windows(x, a, a["size"], fill=-np.inf)

@@ -38,10 +38,17 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
     return np.random.default_rng([seed, crc32(purpose.encode())])
 
 
-def probe_inputs(spec: Spec, seed: int, batch: int) -> dict[str, Array]:
-    """Standard normal inputs (N, C, H, W), float32: both signs, no symmetry to hide behind."""
+# Of the images of a probe, again and again: a relu that is cut off at 6, or logits that are clamped
+# at 10, show in the large ones alone.
+SCALES = (1, 1, 4, 1, 16, 1, 64, 1)
+
+
+def probe_inputs(spec: Spec, seed: int, batch: int, scaled: bool = True) -> dict[str, Array]:
+    """Normal inputs (N, C, H, W), float32: both signs, no symmetry to hide behind, many sizes."""
+    sizes = np.resize(np.array(SCALES if scaled else (1,), np.float32), batch)
     return {
-        name: generator(seed, f"input:{name}").standard_normal((batch, *shape)).astype(np.float32)
+        name: sizes[:, None, None, None]
+        * generator(seed, f"input:{name}").standard_normal((batch, *shape)).astype(np.float32)
         for name, shape in spec.inputs.items()
     }
 

@@ -30,6 +30,7 @@ class Steps:
     initial: Mapping[str, Array]  # float32
     batch: Mapping[str, Array]  # of the first step: the inputs, "labels", and the "rate"
     weights: Mapping[tuple[str, int], Mapping[str, Array]]  # (side, steps) -> name -> array
+    rounded: Mapping[str, Mapping[str, Array]]  # side -> the weights after one step in float32
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,12 @@ def load_steps(folder: Path) -> Steps:
         for side in SIDES
         for steps in STEPS
     }
+    rounded = {side: folder / side / "steps-1-float32" / "weights.safetensors" for side in SIDES}
     return Steps(
         tensors.load(folder / "initial-weights.safetensors"),
         tensors.load(folder / "first-batch.safetensors"),
         {key: tensors.load(path) for key, path in paths.items() if path.exists()},
+        {side: tensors.load(path) for side, path in rounded.items() if path.exists()},
     )
 
 

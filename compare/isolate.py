@@ -54,12 +54,14 @@ def by_itself(evidence: Evidence, layer: Layer, trace: Trace) -> tuple[float, st
     if sources is None or unusable(layer, trace) or not all_finite(sources):
         return float("nan"), ""  # it cannot be judged by what it made of these
     made = trace.arrays[f"output:{layer.name}"]
-    if not all_finite([made]):
-        return float("inf"), "makes numbers that are not finite"
     try:
         expected = reference.apply(layer, sources, reference.owned(layer, evidence.weights))
     except (ValueError, IndexError, KeyError):
         return float("nan"), ""  # the op cannot take what the layer was given
+    if not all_finite([expected]):
+        return float("nan"), ""  # nor can the reference make anything of these
+    if not all_finite([made]):
+        return float("inf"), "makes numbers that are not finite"
     if made.shape != expected.shape:
         shapes = ("x".join(map(str, x.shape[1:])) for x in (made, expected))
         return float("inf"), "makes {}, where the reference makes {}".format(*shapes)
@@ -173,6 +175,8 @@ def silent(gradient: Array | None, direction: Array, handed_back: Mapping[str, f
 
 def logits_error(evidence: Evidence, logits: Array, gradient: Array | None, name: str) -> float:
     """The loss's own gradient, against the complex step of the reference's cross-entropy."""
+    if logits.shape != evidence.reference[name].shape:
+        return float("inf")
     direction = draw_direction(logits, name, 0)
     moved = reference.wide(logits) + 1j * reference.STEP * direction
     change = reference.cross_entropy(moved, evidence.probe["labels"]).imag / reference.STEP

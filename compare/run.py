@@ -116,23 +116,23 @@ def prepare(outcome: Outcome, scratch: Path) -> None:
     spec, seed, folder = outcome.spec, outcome.options.seed, outcome.folder
     tensors.save(folder / "probe-weights.safetensors", weights.draw(spec, seed, "probe"))
     tensors.save(folder / "initial-weights.safetensors", weights.draw(spec, seed))
-    tensors.save(folder / "probe.safetensors", probe(spec, seed, PROBE_BATCH))
+    tensors.save(folder / "probe.safetensors", probe(spec, seed, PROBE_BATCH, scaled=True))
     prepare_steps(outcome, scratch)
     if outcome.data is not None:
         prepare_data(outcome, outcome.data, scratch)
 
 
-def probe(spec: Spec, seed: int, images: int) -> dict[str, Array]:
+def probe(spec: Spec, seed: int, images: int, scaled: bool) -> dict[str, Array]:
     """Drawn inputs, and labels for them."""
     classes = shapes(spec)[spec.outputs[0]][0]
-    drawn = weights.probe_inputs(spec, seed, images)
+    drawn = weights.probe_inputs(spec, seed, images, scaled)
     return {**drawn, "labels": weights.probe_labels(classes, seed, images)}
 
 
 def prepare_steps(outcome: Outcome, scratch: Path) -> None:
     """Drawn images for the rung that takes a few steps in float64."""
     (name,) = outcome.spec.inputs
-    drawn = probe(outcome.spec, outcome.options.seed, STEP_IMAGES)
+    drawn = probe(outcome.spec, outcome.options.seed, STEP_IMAGES, scaled=False)
     first = {key: array[:STEP_BATCH] for key, array in drawn.items()}
     rate = np.asarray(outcome.recipe.rate(0))
     tensors.save(outcome.folder / "first-batch.safetensors", {**first, "rate": rate})
@@ -271,6 +271,10 @@ def do_jobs(outcome: Outcome, side: str, worker: Worker, scratch: Path, reporter
         orders = absolute(scratch / f"orders-{steps}.safetensors")
         out = absolute(folder / f"steps-{steps}")
         worker.ask(TrainJob(build, step_recipe(outcome.recipe, steps), data, orders, out))
+    rounded = replace(build, dtype="float32")
+    data, orders = (absolute(scratch / f"{name}-1.safetensors") for name in ("data", "orders"))
+    out = absolute(folder / "steps-1-float32")
+    worker.ask(TrainJob(rounded, step_recipe(outcome.recipe, 1), data, orders, out))
     if outcome.data is not None:
         train(outcome, side, worker, scratch, reporter, len(outcome.data.y_train))
 

@@ -149,6 +149,14 @@ FAULTS = {
         ("check",),
         "at training step (torch or keras)",
     ),
+    "torch trains in bfloat16": (
+        "torch_impl/train.py",
+        "        logits = model(x[first : first + size])",
+        "        with torch.autocast('cpu', torch.bfloat16, x.dtype == torch.float32):\n"
+        "            logits = model(x[first : first + size]).to(x.dtype)",
+        ("check",),
+        "at training step (torch)",
+    ),
     "torch shuffles anew": (
         "torch_impl/train.py",
         "index = torch.tensor(order, ",

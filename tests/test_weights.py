@@ -159,15 +159,24 @@ def test_inputs_are_standard_normal_single_precision_and_named_by_seed_and_input
         "two", "a test", {"a": (3, 32, 32), "b": (3, 32, 32)}, (relu("x"), relu("y", reads=("a",))),
         0, ("x", "y"),
     )  # fmt: skip
-    drawn = weights.probe_inputs(spec, 0, 8)
+    drawn = weights.probe_inputs(spec, 0, 8, scaled=False)
     for array in drawn.values():
         assert (array.shape, array.dtype) == ((8, 3, 32, 32), np.float32)
         count = array.size  # 24,576
         assert abs(array.mean(dtype=float)) < ERRORS / math.sqrt(count)
         assert abs(array.std(dtype=float) - 1) < ERRORS / math.sqrt(2 * count)
     assert np.mean(drawn["a"] == drawn["b"]) < 0.01
-    equal(weights.probe_inputs(spec, 0, 8), drawn)
-    assert np.mean(weights.probe_inputs(spec, 1, 8)["a"] == drawn["a"]) < 0.01
+    equal(weights.probe_inputs(spec, 0, 8, scaled=False), drawn)
+    other = weights.probe_inputs(spec, 1, 8, scaled=False)["a"]
+    assert np.mean(other == drawn["a"]) < 0.01
+
+
+def test_a_probe_holds_images_of_many_sizes_so_that_no_cut_off_hides():
+    spec = Spec("one", "a test", {"image": (1, 28, 28)}, (relu("x"),), 0)
+    plain, scaled = (weights.probe_inputs(spec, 0, 9, on)["image"] for on in (False, True))
+    sizes = np.array([1, 1, 4, 1, 16, 1, 64, 1, 1], np.float32)
+    np.testing.assert_array_equal(scaled, plain * sizes[:, None, None, None])
+    assert np.abs(scaled).max() > 100
 
 
 def test_labels_are_whole_numbers_of_every_class():

@@ -8,7 +8,7 @@ from common import reference
 from common.spec import Spec
 from compare import isolate
 from compare.evidence import SIDES, STEPS, Array, Evidence, Steps, relative_error
-from compare.thresholds import STEP_FLOAT64
+from compare.thresholds import STEP_FLOAT32, STEP_FLOAT64
 from compare.verdict import Check, Culprit, Verdict
 
 ID, RUNG = "step", 6
@@ -25,7 +25,11 @@ def judge(evidence: Evidence) -> Check | None:
     taken = evidence.steps
     if taken is None:
         return None
-    missing = [s for s in SIDES if any((s, steps) not in taken.weights for steps in STEPS)]
+    missing = [
+        side
+        for side in SIDES
+        if side not in taken.rounded or any((side, n) not in taken.weights for n in STEPS)
+    ]
     if missing:
         detail = f"{' and '.join(missing)} did not take all of the steps"
         return Check(ID, RUNG, Verdict.NOT_PROVEN, detail, coverage=(0, max(STEPS)))
@@ -33,6 +37,7 @@ def judge(evidence: Evidence) -> Check | None:
     errors = {(steps, n): update_error(taken, steps, n) for steps in STEPS for n in names}
     wrong = [key for key, error in errors.items() if error > STEP_FLOAT64]
     found = culprits(evidence.spec, taken, wrong, errors) or alike(evidence.spec, taken)
+    found = found or float32_alone(taken)
     worst = max(errors, key=lambda key: errors[key])
     return Check(
         ID,
@@ -97,6 +102,24 @@ def alike(spec: Spec, taken: Steps) -> tuple[Culprit, ...]:
         return ()
     detail = f"the first update is not -rate * gradient: off by {error:.1e}"
     return (Culprit(RUNG, WHOLE, "both", error, detail),)
+
+
+def float32_alone(taken: Steps) -> tuple[Culprit, ...]:
+    """A side whose first step in float32 is not its own float64 step, rounded."""
+    errors = {side: max(rounding(taken, side, name) for name in taken.initial) for side in SIDES}
+    return tuple(
+        Culprit(
+            RUNG, WHOLE, side, error, f"the first update in float32 alone is off by {error:.1e}"
+        )
+        for side, error in errors.items()
+        if error > STEP_FLOAT32
+    )
+
+
+def rounding(taken: Steps, side: str, name: str) -> float:
+    """How far a parameter's first change in float32 is from that in float64, relatively."""
+    start, moved = taken.initial[name].astype(np.float64), taken.rounded[side].get(name)
+    return relative_error(None if moved is None else moved - start, change(taken, side, 1, name))
 
 
 def wrong_side(spec: Spec, taken: Steps, parted: list[str]) -> str:

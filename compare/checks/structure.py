@@ -11,6 +11,7 @@ from compare.evidence import SIDES, Evidence
 from compare.verdict import Check, Culprit, Verdict, first_of
 
 ID, RUNG = "structure", 0
+ROOT = "the model itself"  # whose own tensors belong to none of its layers
 Layers = dict[str, Structure]
 
 
@@ -58,7 +59,7 @@ def faults(evidence: Evidence, built: Layers) -> list[tuple[str, str]]:
         else:
             found += [(layer.name, f) for f in tensor_faults(evidence, layer.name, built)]
     known = {layer.name for layer in evidence.spec.layers}
-    found += [(name, "is not in the spec") for name in built if name not in known]
+    found += [(name or ROOT, "is not in the spec") for name in built if name not in known]
     return found
 
 
