@@ -58,8 +58,8 @@ def by_itself(evidence: Evidence, layer: Layer, trace: Trace) -> tuple[float, st
         expected = reference.apply(layer, sources, reference.owned(layer, evidence.weights))
     except (ValueError, IndexError, KeyError):
         return float("nan"), ""  # the op cannot take what the layer was given
-    if not all_finite([expected]):
-        return float("nan"), ""  # nor can the reference make anything of these
+    if not all_finite([expected.astype(made.dtype)]):
+        return float("nan"), ""  # these overflow in any right layer
     if not all_finite([made]):
         return float("inf"), "makes numbers that are not finite"
     if made.shape != expected.shape:
