@@ -7,7 +7,6 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from common.data.mnist import MD5
 from common.data.places import TORCHVISION, find, user_folders
 from common.errors import UsageError
 from common.job import DownloadJob
@@ -20,7 +19,7 @@ def fetch(name: str, data_dir: Path | None, python: str, timeout: float) -> None
     It goes where torchvision looks for it. UsageError where that folder cannot be written;
     DataError where the download fails. Nothing is left behind then.
     """
-    if name not in MD5 or find(name, data_dir):
+    if name not in TORCHVISION or find(name, data_dir):
         return
     folder = user_folders(data_dir)[0]
     made = [place for place in (folder, *folder.parents) if not place.exists()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import Any
 
@@ -9,12 +10,17 @@ from common.errors import DataError
 from common.job import DownloadJob
 from common.serve import Emit
 
-CLASSES = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
+CLASSES = {
+    "mnist": "MNIST",
+    "fashion-mnist": "FashionMNIST",
+    "cifar10": "CIFAR10",
+    "cifar100": "CIFAR100",
+}
 SILENCE_SECONDS = 30.0  # of a server before it counts as gone
 
 
 def download(job: DownloadJob, progress: Emit) -> dict[str, Any]:
-    """Leaves torchvision's `<class>/raw` in the job's folder. DataError says why it could not."""
+    """Leaves the files under the job's folder, and says where. DataError says why it could not."""
     try:
         from torchvision import datasets
     except ImportError as error:
@@ -22,10 +28,17 @@ def download(job: DownloadJob, progress: Emit) -> dict[str, Any]:
     socket.setdefaulttimeout(SILENCE_SECONDS)
     fetched = getattr(datasets, CLASSES[job.name])
     try:
-        raw = fetched(job.out, download=True).raw_folder
+        folder = folder_of(fetched(job.out, download=True))
     except (OSError, RuntimeError) as error:  # torchvision raises both, in several lines
         raise DataError(
             f"{job.name}: the download failed: {' '.join(str(error).split())}; try again, or "
             "fetch the files on another machine and name their folder with --data-dir"
         ) from error
-    return {"folder": raw}
+    return {"folder": folder}
+
+
+def folder_of(dataset: Any) -> str:
+    """Where torchvision left the files: `<class>/raw` of MNIST, the unpacked archive of CIFAR."""
+    if hasattr(dataset, "raw_folder"):
+        return str(dataset.raw_folder)
+    return os.path.join(dataset.root, dataset.base_folder)

@@ -17,10 +17,11 @@ def normalise(
     mean: float | Sequence[float],
     std: float | Sequence[float],
     dtype: Literal["float32", "float64"] = "float32",
+    divisor: float = 255.0,
 ) -> Array:
-    """(x / 255 - mean) / std for uint8 pixels (N, C, H, W); mean and std of all or of each channel.
+    """(x / divisor - mean) / std for uint8 (N, C, H, W); mean and std of all or of each channel.
 
-    float32 pixels are a user's own scale: (x - mean) / std, without the division by 255.
+    float32 pixels are a user's own scale: (x - mean) / std, without the division.
     Each of the three steps is computed in float64 and the result rounded once to `dtype`, so that
     it is the same bit for bit on every machine and in every batch.
     """
@@ -30,7 +31,7 @@ def normalise(
     if not (scale > 0).all():
         raise DataError(f"normalise: expected every std above 0, found {scale.tolist()}")
     if x.dtype == np.uint8:
-        table = ((np.arange(256) / 255 - shift) / scale).astype(dtype)  # a pixel has 256 values
+        table = ((np.arange(256) / divisor - shift) / scale).astype(dtype)  # a pixel has 256 values
         return np.stack([table[c][x[:, c]] for c in range(x.shape[1])], axis=1)
     if x.dtype == np.float32:
         return ((x - shift[..., np.newaxis]) / scale[..., np.newaxis]).astype(dtype)

@@ -1,6 +1,7 @@
-"""Where MNIST and Fashion-MNIST lie on this machine.
+"""Where MNIST, Fashion-MNIST and CIFAR lie on this machine.
 
-A place is a folder with four idx files, plain or gzipped, or Keras' mnist.npz.
+A place is a folder with all files of the data set (MNIST's four idx files plain or gzipped), or
+Keras' mnist.npz.
 """
 
 from __future__ import annotations
@@ -14,8 +15,22 @@ IDX_FILES = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
-TORCHVISION = {"mnist": "MNIST/raw", "fashion-mnist": "FashionMNIST/raw"}  # under its root
-KERAS = {"mnist": "mnist.npz", "fashion-mnist": "fashion-mnist"}  # under <home>/datasets
+CIFAR_FILES = {  # in the order of their images, the test images last
+    "cifar10": (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"),
+    "cifar100": ("train", "test"),
+}
+TORCHVISION = {  # under its root
+    "mnist": "MNIST/raw",
+    "fashion-mnist": "FashionMNIST/raw",
+    "cifar10": "cifar-10-batches-py",
+    "cifar100": "cifar-100-python",
+}
+KERAS = {  # under <home>/datasets; of CIFAR, get_file of Keras 3.15 unpacks into a -target folder
+    "mnist": ("mnist.npz",),
+    "fashion-mnist": ("fashion-mnist",),
+    "cifar10": ("cifar-10-batches-py-target/cifar-10-batches-py", "cifar-10-batches-py"),
+    "cifar100": ("cifar-100-python-target/cifar-100-python", "cifar-100-python"),
+}
 DEBIAN = {"fashion-mnist": Path("/usr/share/datasets/fashion-mnist")}  # dataset-fashion-mnist
 
 
@@ -23,9 +38,10 @@ def places(name: str, data_dir: Path | None) -> list[Path]:
     """Everywhere the data set is looked for, in order."""
     wanted: list[Path] = []
     for folder in user_folders(data_dir):
-        wanted += [folder, folder / TORCHVISION[name], folder / KERAS[name]]
-    wanted.append(keras_home() / "datasets" / KERAS[name])
-    return [*wanted, DEBIAN[name]] if name in DEBIAN else wanted
+        wanted += [folder, folder / TORCHVISION[name], *(folder / path for path in KERAS[name])]
+    wanted += [keras_home() / "datasets" / path for path in KERAS[name]]
+    wanted += [DEBIAN[name]] if name in DEBIAN else []
+    return list(dict.fromkeys(wanted))  # older Keras and torchvision name CIFAR's folder alike
 
 
 def user_folders(data_dir: Path | None) -> list[Path]:
@@ -39,10 +55,12 @@ def keras_home() -> Path:
 
 def find(name: str, data_dir: Path | None) -> Path | None:
     """The first place that holds all of the data set."""
-    return next((place for place in places(name, data_dir) if is_whole(place)), None)
+    return next((place for place in places(name, data_dir) if is_whole(name, place)), None)
 
 
-def is_whole(place: Path) -> bool:
+def is_whole(name: str, place: Path) -> bool:
+    if name in CIFAR_FILES:
+        return len(cifar_files(name, place)) == len(CIFAR_FILES[name])
     if place.suffix == ".npz":
         return os.path.isfile(place)
     return len(idx_files(place)) == len(IDX_FILES)
@@ -58,8 +76,14 @@ def idx_files(folder: Path) -> dict[str, Path]:
     return found
 
 
+def cifar_files(name: str, folder: Path) -> dict[str, Path]:
+    """The name of each file -> its path, as far as they are in this folder."""
+    paths = {file: folder / file for file in CIFAR_FILES[name]}
+    return {file: path for file, path in paths.items() if os.path.isfile(path)}
+
+
 def described(place: Path) -> str:
-    """A place for an error message: a folder with some of the files is told from an empty one."""
+    """MNIST's place in an error message: one with some of the files is told from an empty one."""
     count = len(idx_files(place))
     return (
         f"{place} (only {count} of the {len(IDX_FILES)} files)"
