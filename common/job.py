@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from common.layout import Layout
 from common.locate import locate
-from common.recipes import Recipe
-from common.spec import Spec
+from common.recipe import Recipe
+from common.spec import Spec, resized
 from common.specs import get
 
 Dtype = Literal["float32", "float64"]
@@ -28,6 +28,7 @@ class Build:
     dtype: Dtype = "float32"
     layout: Layout = "nchw"
     device: Device = "cpu"
+    size: tuple[int, int] | None = None  # height and width of the inputs, where not the spec's
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class TraceJob:
     build: Build
     probe: str  # safetensors: one array for each input, and "labels"
     out: str  # the trace to write
+    loss: str = "cross-entropy"  # a name of common/losses.py
+    shares: tuple[float, ...] = ()  # of each output in the loss
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,11 @@ class TrainJob:
     data: str  # safetensors: x_train, y_train, x_test, y_test; images normalised
     orders: str  # safetensors: "orders" (epochs, N), one permutation an epoch
     out: str  # folder for weights, history and test logits
+    seed: int = 0  # of what is drawn on the way: dropout, crops and flips
+    slots: bool = False  # leave Adam's first moments, too
+    keep: bool = False  # leave the trained net in the framework's own format, too
+    checkpoint_every: int = 0  # epochs; 0: never
+    resume: bool = False  # go on from the checkpoint in the folder, if there is one
 
 
 @dataclass(frozen=True)
@@ -62,18 +70,29 @@ class BenchJob:
 
 
 @dataclass(frozen=True)
+class PredictJob:
+    """Load a trained net from the framework's own format, and run it on a few images."""
+
+    build: Build
+    net: str  # what TrainJob kept
+    images: str  # safetensors: "images", normalised
+    out: str  # safetensors: "outputs"
+
+
+@dataclass(frozen=True)
 class DownloadJob:
     """Fetch a data set through torchvision; the PyTorch worker alone can."""
 
-    name: str  # "mnist" or "fashion-mnist"
-    out: str  # folder to leave the idx files in
+    name: str  # "mnist", "fashion-mnist", "cifar10" or "cifar100"
+    out: str  # folder to leave the files in, or in one below it
 
 
-Job = TraceJob | TrainJob | BenchJob | DownloadJob
+Job = TraceJob | TrainJob | BenchJob | PredictJob | DownloadJob
 JOBS: dict[str, type[Job]] = {
     "trace": TraceJob,
     "train": TrainJob,
     "bench": BenchJob,
+    "predict": PredictJob,
     "download": DownloadJob,
 }
 
@@ -89,22 +108,27 @@ def from_dict(do: str, fields: Mapping[str, Any]) -> Job:
     fields = dict(fields)
     if do == "download":
         return DownloadJob(**fields)
-    build = Build(**fields.pop("build"))
+    build = build_from(fields.pop("build"))
+    if do == "predict":
+        return PredictJob(build, **fields)
     if do == "trace":
-        return TraceJob(build, **fields)
-    recipe = fields.pop("recipe")
-    recipe = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items()}
+        return TraceJob(build, **{**fields, "shares": tuple(fields.get("shares", ()))})
+    recipe = Recipe.from_dict(fields.pop("recipe"))
     kind = TrainJob if do == "train" else BenchJob
-    return kind(build=build, recipe=Recipe(**recipe), **fields)
+    return kind(build=build, recipe=recipe, **fields)
+
+
+def build_from(fields: Mapping[str, Any]) -> Build:
+    """A Build after its journey through JSON, which knows no tuples."""
+    size = fields["size"]
+    return Build(**{**fields, "size": tuple(size) if size else None})
 
 
 def spec_of(build: Build) -> Spec:
     """The spec that a port is held against."""
-    if ":" not in build.spec:
-        return get(build.spec)
-    spec = locate(build.spec)
+    spec = get(build.spec) if ":" not in build.spec else locate(build.spec)
     assert isinstance(spec, Spec)
-    return spec
+    return resized(spec, build.size)
 
 
 def out_folder(job: TrainJob) -> Path:

@@ -38,6 +38,11 @@ def to_nchw(x: Array) -> Array:
     return np.ascontiguousarray(np.moveaxis(x, -1, 1))
 
 
+def side_by_side(parts: list[Array]) -> Array:
+    """Maps (N, C, H, W) as one image, left to right: what a network of several inputs cuts up."""
+    return np.concatenate(parts, axis=3)
+
+
 def to_hwio(kernel: Array) -> Array:
     """(out, in, h, w) -> (h, w, in, out), the order of Keras."""
     return np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.rules import window_count
+from common import rules
+from common.losses import wide
+from common.rules import bins, window_count
 from common.spec import Layer, Spec
 
 Array = NDArray[Any]
@@ -25,15 +27,24 @@ Tensors = Mapping[str, Array]
 STEP = 1e-30  # far below 1, so that STEP**2 vanishes against any real part in float64
 
 
-def run(spec: Spec, weights: Tensors, inputs: Tensors) -> dict[str, Array]:
-    """Output of every layer in evaluation mode, (N, ...) channels first, plus the inputs.
+def run(
+    spec: Spec, weights: Tensors, inputs: Tensors, draws: Tensors | None = None
+) -> dict[str, Array]:
+    """Output of every layer, (N, ...) channels first, plus the inputs.
 
-    `weights` maps "layer.tensor" to canonical arrays, `inputs` each input to (N, C, H, W).
+    `weights` maps "layer.tensor" to canonical arrays, `inputs` each input to (N, C, H, W). With
+    `draws`, a uniform number for every value of each dropout layer, the network is in training
+    mode: batch norm takes the batch's own statistics, and dropout drops.
     """
     values: dict[str, Array] = {name: wide(inputs[name]) for name in spec.inputs}
     for layer in spec.layers:
         sources = [values[name] for name in layer.reads]
-        values[layer.name] = apply(layer, sources, owned(layer, weights))
+        own = {name: wide(tensor) for name, tensor in owned(layer, weights).items()}
+        op = OPS[layer.op]
+        if draws is not None and layer.op in TRAINING_OPS:
+            op = TRAINING_OPS[layer.op]
+            own |= {"draws": draws[layer.name]} if layer.name in draws else {}
+        values[layer.name] = op(layer.settings, sources, own)
     return values
 
 
@@ -51,6 +62,8 @@ def push_forward(
     own_steps: Tensors,
 ) -> Array:
     """J d: the change of the layer's output along the given directions, exact to rounding."""
+    if layer.op in LINEAR:
+        return linear_change(layer, sources, own, source_steps, own_steps)
     moved = [
         wide(x) if d is None else wide(x) + 1j * STEP * d
         for x, d in zip(sources, source_steps, strict=True)
@@ -62,19 +75,41 @@ def push_forward(
     return np.imag(OPS[layer.op](layer.settings, moved, tensors)) / STEP
 
 
+def linear_change(
+    layer: Layer,
+    sources: Sequence[Array],
+    own: Tensors,
+    source_steps: Sequence[Array | None],
+    own_steps: Tensors,
+) -> Array:
+    """J d of an op that is linear in its sources and in its weight: the op itself, applied to d.
+
+    Real arithmetic, several times faster than the complex step.
+    """
+    op = OPS[layer.op]
+    own = {name: wide(tensor) for name, tensor in own.items()}
+    shape = rules.output_shape(layer, [x.shape[1:] for x in sources])
+    still = {name: np.zeros_like(t) if name == "bias" else t for name, t in own.items()}
+    parts = [np.zeros((len(sources[0]), *shape))]
+    if any(step is not None for step in source_steps):
+        moved = [
+            np.zeros_like(wide(x)) if step is None else wide(step)
+            for x, step in zip(sources, source_steps, strict=True)
+        ]
+        parts.append(op(layer.settings, moved, still))
+    if "weight" in own_steps:
+        sources = [wide(x) for x in sources]
+        parts.append(op(layer.settings, sources, {**still, "weight": wide(own_steps["weight"])}))
+    if "bias" in own_steps:  # the same at every place of its channel
+        bias = wide(own_steps["bias"]).reshape(-1, *(1,) * (len(shape) - 1))
+        parts.append(np.broadcast_to(bias, parts[0].shape))
+    return np.asarray(sum(parts))
+
+
 def owned(layer: Layer, weights: Tensors) -> dict[str, Array]:
     """The layer's own tensors, by their short names."""
-    prefix = layer.name + "."
-    return {
-        name.removeprefix(prefix): array
-        for name, array in weights.items()
-        if name.startswith(prefix) and "." not in name.removeprefix(prefix)
-    }
-
-
-def wide(x: Array) -> Array:
-    """The same numbers in float64, complex ones in complex128."""
-    return np.asarray(x, dtype=np.complex128 if np.iscomplexobj(x) else np.float64)
+    found = {name: f"{layer.name}.{name}" for name in TENSORS}
+    return {name: weights[key] for name, key in found.items() if key in weights}
 
 
 def windows(x: Array, a: Settings, size: tuple[int, int], fill: float = 0.0) -> Array:
@@ -117,16 +152,54 @@ def slide(x: Array, a: Settings, rows: Margin, columns: Margin) -> Array:
 
 def conv(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
     """Cross-correlation in groups: (N, C, H, W) with (O, C/g, kh, kw) -> (N, O, H', W')."""
-    weight, groups = own["weight"], a["groups"]
     view = windows(xs[0], a, a["kernel"])
-    parts = [
-        np.einsum("nchwij,ocij->nohw", part, kernel, optimize=True)
-        for part, kernel in zip(
-            np.split(view, groups, axis=1), np.split(weight, groups), strict=True
-        )
-    ]
-    y: Array = np.concatenate(parts, axis=1)
+    parts = zip(
+        np.split(view, a["groups"], axis=1), np.split(own["weight"], a["groups"]), strict=True
+    )
+    y = np.concatenate([correlated(part, kernel) for part, kernel in parts], axis=1)
     return y + own["bias"][:, None, None] if a["bias"] else y
+
+
+def correlated(view: Array, kernel: Array) -> Array:
+    """(N, C, H, W, kh, kw) with (O, C, kh, kw) -> (N, O, H, W), a matrix product for each place.
+
+    Place by place of the kernel, since all of them at once would copy the input kh * kw times.
+    """
+    n, c, h, w, kh, kw = view.shape
+    dtype = np.result_type(view, kernel)
+    y = np.zeros((n, len(kernel), h * w), dtype)
+    for i, j in np.ndindex(kh, kw):
+        y += kernel[:, :, i, j] @ view[..., i, j].reshape(n, c, h * w)
+    return y.reshape(n, -1, h, w)
+
+
+def partial_conv(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """(N, C, H, W) with one (kh, kw) kernel a connection -> (N, len(table), H', W')."""
+    read = [index for maps in a["table"] for index in maps]
+    view = windows(xs[0], a, a["kernel"])[:, read]
+    each = np.einsum("nkhwij,kij->nkhw", view, own["weight"])
+    stops = np.cumsum([len(maps) for maps in a["table"]])
+    y = np.add.reduceat(each, stops - [len(maps) for maps in a["table"]], axis=1)
+    return np.asarray(y + own["bias"][:, None, None])
+
+
+def subsample(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """weight * sum of each window + bias, per channel: (N, C, H, W) -> (N, C, H', W')."""
+    total = windows(xs[0], a, a["size"]).sum(axis=(-1, -2))
+    return np.asarray(own["weight"][:, None, None] * total + own["bias"][:, None, None])
+
+
+def padded_shortcut(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """Every stride-th place, then maps of zeros: (N, C, H, W) -> (N, channels, H', W')."""
+    down, right = a["stride"]
+    kept = xs[0][:, :, ::down, ::right]
+    return np.pad(kept, [(0, 0), (0, a["channels"] - kept.shape[1]), (0, 0), (0, 0)])
+
+
+def rbf(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """Squared Euclidean distance to each code: (N, F) -> (N, codes)."""
+    gaps = xs[0][:, None, :] - np.asarray(a["codes"], dtype=np.float64)
+    return np.asarray((gaps * gaps).sum(axis=2))
 
 
 def dense(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
@@ -141,6 +214,34 @@ def batch_norm(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
     scale, shift, mean, var = (own[name][axes] for name in ("scale", "shift", "mean", "var"))
     y: Array = scale * (xs[0] - mean) / np.sqrt(var + a["eps"]) + shift
     return y
+
+
+def batch_norm_training(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """Batch statistics, the variance over all values (biased): what both frameworks train with."""
+    axes = (0, *range(2, xs[0].ndim))
+    mean = xs[0].mean(axis=axes)
+    gaps = xs[0] - mean.reshape(-1, *(1,) * (xs[0].ndim - 2))
+    var = (gaps * gaps).mean(axis=axes)  # no absolute value, which has no complex derivative
+    return batch_norm(a, xs, {**own, "mean": mean, "var": var})
+
+
+def lrn(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """x / (k + alpha * sum of x^2 over the neighbouring channels) ** beta."""
+    reach = a["size"] // 2
+    squares = np.pad(xs[0] * xs[0], [(0, 0), (reach, reach), (0, 0), (0, 0)])
+    channels = xs[0].shape[1]
+    total = sum(squares[:, i : i + channels] for i in range(a["size"]))
+    return np.asarray(xs[0] / (a["k"] + a["alpha"] * total) ** a["beta"])
+
+
+def dropout(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """In evaluation, nothing."""
+    return xs[0]
+
+
+def dropout_training(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """Keeps what drew at least the rate, divided by 1 - rate."""
+    return np.where(own["draws"] >= a["rate"], xs[0] / (1 - a["rate"]), 0.0)
 
 
 def max_pool(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
@@ -170,6 +271,18 @@ def pool_divisor(a: Settings, x: Array) -> Array:
     return np.asarray(view.sum(axis=(-1, -2)))
 
 
+def adaptive_avg_pool(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """Mean of each bin: (N, C, H, W) -> (N, C, *size)."""
+    rows, columns = (bins(n, count) for n, count in zip(xs[0].shape[2:], a["size"], strict=True))
+    return np.stack(
+        [
+            np.stack([xs[0][:, :, t:b, m:r].mean(axis=(2, 3)) for m, r in columns], axis=-1)
+            for t, b in rows
+        ],
+        axis=-2,
+    )
+
+
 def global_avg_pool(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
     """Mean over height and width: (N, C, H, W) -> (N, C, 1, 1)."""
     return np.asarray(xs[0].mean(axis=(2, 3), keepdims=True))
@@ -188,6 +301,11 @@ def sigmoid(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
 def tanh(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
     """Hyperbolic tangent."""
     return np.asarray(np.tanh(xs[0]))
+
+
+def scaled_tanh(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
+    """amplitude * tanh(slope * x)."""
+    return np.asarray(a["amplitude"] * np.tanh(a["slope"] * xs[0]))
 
 
 def softmax(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
@@ -211,29 +329,37 @@ def concat(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
     return np.concatenate(list(xs), axis=1)
 
 
-OPS: dict[str, Callable[[Settings, Sequence[Array], Tensors], Array]] = {
+Op = Callable[[Settings, Sequence[Array], Tensors], Array]
+
+OPS: dict[str, Op] = {
     "conv": conv,
+    "partial_conv": partial_conv,
     "dense": dense,
+    "rbf": rbf,
     "batch_norm": batch_norm,
+    "lrn": lrn,
     "max_pool": max_pool,
     "avg_pool": avg_pool,
+    "adaptive_avg_pool": adaptive_avg_pool,
     "global_avg_pool": global_avg_pool,
+    "subsample": subsample,
+    "padded_shortcut": padded_shortcut,
     "relu": relu,
     "sigmoid": sigmoid,
     "tanh": tanh,
+    "scaled_tanh": scaled_tanh,
     "softmax": softmax,
+    "dropout": dropout,
     "flatten": flatten,
     "add": add,
     "concat": concat,
 }
-
-
-def cross_entropy(logits: Array, labels: Array) -> Array:
-    """Mean over the batch of -log softmax(logits)[label]: (N, K), (N,) -> scalar."""
-    logits = wide(logits)
-    shifted = logits - logits.real.max(axis=1, keepdims=True)
-    log_total = np.log(np.exp(shifted).sum(axis=1))
-    return np.asarray(np.mean(log_total - shifted[np.arange(len(labels)), labels]))
+TRAINING_OPS: dict[str, Op] = {"batch_norm": batch_norm_training, "dropout": dropout_training}
+LINEAR = {
+    "conv", "partial_conv", "dense", "avg_pool", "adaptive_avg_pool", "global_avg_pool",
+    "padded_shortcut",
+}  # fmt: skip
+TENSORS = ("weight", "bias", "scale", "shift", "mean", "var")
 
 
 def ties(layer: Layer, x: Array) -> Array:

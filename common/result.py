@@ -56,7 +56,7 @@ class Trace:
     not_loaded: list[str] = field(default_factory=list)  # tensors that could not be given
     calls: list[Call] = field(default_factory=list)  # in execution order
     input_digests: dict[str, str] = field(default_factory=dict)
-    returned: str = ""  # digest of what the model gave back
+    returned: list[str] = field(default_factory=list)  # digests of what the model gave back
     arrays: dict[str, Array] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
@@ -134,9 +134,9 @@ class Recorder:
         count = sum(call.path.split("#")[0] == path for call in self.trace.calls)
         return path if count == 0 else f"{path}#{count + 1}"
 
-    def returned(self, native: Array) -> None:
-        """What the model gave back, which should be what its last layer made."""
-        self.trace.returned = digest(native)
+    def returned(self, *natives: Array) -> None:
+        """What the model gave back, which should be what the spec's outputs made, in order."""
+        self.trace.returned = [digest(native) for native in natives]
 
     def gradient_of_output(self, path: str, native: Array) -> None:
         """The loss's gradient for a layer's output, shaped like it."""
@@ -152,7 +152,7 @@ class Recorder:
             self.trace.arrays[f"gradient:{name}"] = array
 
     def loss(self, value: float) -> None:
-        """The mean cross-entropy of the pass."""
+        """The loss of the pass."""
         self.trace.arrays["loss"] = np.asarray(value, dtype=self.trace.dtype)
 
     def canonical(self, path: str, native: Array) -> Array:

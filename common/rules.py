@@ -27,14 +27,15 @@ class Tensor:
 
     shape: Shape
     trainable: bool = True
+    fan_in: int = 0  # values that one output reads through it; 0: all axes but the first
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How one op behaves; `fan_in` is the number of values that one neuron reads."""
+    """How one op behaves; `inputs` is the number of values that all its neurons read."""
 
     shape: Callable[[Settings, Sequence[Shape]], Shape]
-    fan_in: Callable[[Settings, Sequence[Shape]], int] = lambda a, xs: 1
+    inputs: Callable[[Settings, Sequence[Shape]], int] = lambda a, xs: prod(xs[0])
     tensors: Callable[[Settings, Sequence[Shape]], dict[str, Tensor]] = lambda a, xs: {}
 
 
@@ -63,16 +64,20 @@ def neurons(layer: Layer, sources: Sequence[Shape]) -> int:
 
 def connections(layer: Layer, sources: Sequence[Shape]) -> int:
     """Inputs of all neurons of one sample, biases included."""
-    biases = 1 if "bias" in tensors(layer, sources) else 0
-    fan_in = rule_of(layer).fan_in(layer.settings, sources)
-    return neurons(layer, sources) * (fan_in + biases)
+    count = neurons(layer, sources)
+    if not count:
+        return 0
+    biases = count if "bias" in tensors(layer, sources) else 0
+    return rule_of(layer).inputs(layer.settings, sources) + biases
 
 
 def multiply_adds(layer: Layer, sources: Sequence[Shape]) -> int:
     """Weights times values for one sample's forward pass: convolution and dense layers."""
-    if layer.op not in ("conv", "dense"):
+    if layer.op == "subsample":  # the sum is multiplied, not what it adds up
+        return neurons(layer, sources)
+    if layer.op not in ("conv", "partial_conv", "dense"):
         return 0
-    return neurons(layer, sources) * rule_of(layer).fan_in(layer.settings, sources)
+    return rule_of(layer).inputs(layer.settings, sources)
 
 
 def rule_of(layer: Layer) -> Rule:
@@ -127,14 +132,69 @@ def conv_shape(a: Settings, sources: Sequence[Shape]) -> Shape:
     return a["channels"], height, width
 
 
-def conv_fan_in(a: Settings, sources: Sequence[Shape]) -> int:
-    return feature_map(sources)[0] // int(a["groups"]) * prod(a["kernel"])
+def conv_inputs(a: Settings, sources: Sequence[Shape]) -> int:
+    channels = feature_map(sources)[0] // int(a["groups"])
+    return prod(conv_shape(a, sources)) * channels * prod(a["kernel"])
 
 
 def conv_tensors(a: Settings, sources: Sequence[Shape]) -> dict[str, Tensor]:
     c = feature_map(sources)[0]
     weight = Tensor((a["channels"], c // a["groups"], *a["kernel"]))
     return {"weight": weight} | ({"bias": Tensor((a["channels"],))} if a["bias"] else {})
+
+
+def partial_conv_shape(a: Settings, sources: Sequence[Shape]) -> Shape:
+    c = feature_map(sources)[0]
+    outside = [maps for maps in a["table"] if not maps or not set(maps) <= set(range(c))]
+    if outside:
+        raise ValueError(f"the table holds {outside[0]}, expected some of the maps 0 to {c - 1}")
+    return conv_shape({**a, "channels": len(a["table"]), "groups": 1}, sources)
+
+
+def partial_conv_inputs(a: Settings, sources: Sequence[Shape]) -> int:
+    places = prod(partial_conv_shape(a, sources)[1:])
+    return places * prod(a["kernel"]) * sum(len(maps) for maps in a["table"])
+
+
+def partial_conv_tensors(a: Settings, sources: Sequence[Shape]) -> dict[str, Tensor]:
+    kernels, maps = sum(len(read) for read in a["table"]), len(a["table"])
+    fan_in = prod(a["kernel"]) * kernels // maps
+    return {"weight": Tensor((kernels, *a["kernel"]), fan_in=fan_in), "bias": Tensor((maps,))}
+
+
+def subsample_tensors(a: Settings, sources: Sequence[Shape]) -> dict[str, Tensor]:
+    channels = (feature_map(sources)[0],)
+    return {"weight": Tensor(channels, fan_in=prod(a["size"])), "bias": Tensor(channels)}
+
+
+def lrn_shape(a: Settings, sources: Sequence[Shape]) -> Shape:
+    if a["size"] % 2 != 1:
+        raise ValueError(f"needs an odd number of neighbouring channels, got {a['size']}")
+    return feature_map(sources)
+
+
+def padded_shortcut_shape(a: Settings, sources: Sequence[Shape]) -> Shape:
+    c, h, w = feature_map(sources)
+    if a["channels"] < c:
+        raise ValueError(f"cannot pad {c} channels to {a['channels']}")
+    height, width = (
+        window_count(n, 1, stride, (0, 0), ceil=False)
+        for n, stride in zip((h, w), a["stride"], strict=True)
+    )
+    return a["channels"], height, width
+
+
+def rbf_shape(a: Settings, sources: Sequence[Shape]) -> Shape:
+    features = vector(sources)
+    if any(len(code) != features for code in a["codes"]):
+        raise ValueError(f"reads {features} features, but not every code has as many")
+    return (len(a["codes"]),)
+
+
+def dropout_shape(a: Settings, sources: Sequence[Shape]) -> Shape:
+    if not 0 <= a["rate"] < 1:
+        raise ValueError(f"drops a share of {a['rate']}, expected 0 to below 1")
+    return same_shape(a, sources)
 
 
 def vector(sources: Sequence[Shape]) -> int:
@@ -150,8 +210,8 @@ def dense_shape(a: Settings, sources: Sequence[Shape]) -> Shape:
     return (a["features"],)
 
 
-def dense_fan_in(a: Settings, sources: Sequence[Shape]) -> int:
-    return vector(sources)
+def dense_inputs(a: Settings, sources: Sequence[Shape]) -> int:
+    return int(a["features"]) * vector(sources)
 
 
 def dense_tensors(a: Settings, sources: Sequence[Shape]) -> dict[str, Tensor]:
@@ -181,16 +241,30 @@ def pool_shape(a: Settings, sources: Sequence[Shape]) -> Shape:
     return c, height, width
 
 
-def pool_fan_in(a: Settings, sources: Sequence[Shape]) -> int:
-    return prod(a["size"])
+def pool_inputs(a: Settings, sources: Sequence[Shape]) -> int:
+    return prod(pool_shape(a, sources)) * prod(a["size"])
 
 
 def global_pool_shape(a: Settings, sources: Sequence[Shape]) -> Shape:
     return feature_map(sources)[0], 1, 1
 
 
-def global_pool_fan_in(a: Settings, sources: Sequence[Shape]) -> int:
-    return prod(feature_map(sources)[1:])
+def adaptive_pool_shape(a: Settings, sources: Sequence[Shape]) -> Shape:
+    return feature_map(sources)[0], *a["size"]
+
+
+def adaptive_pool_inputs(a: Settings, sources: Sequence[Shape]) -> int:
+    c, *lengths = feature_map(sources)
+    read = [
+        sum(stop - start for start, stop in bins(length, count))
+        for length, count in zip(lengths, a["size"], strict=True)
+    ]
+    return c * prod(read)
+
+
+def bins(length: int, count: int) -> list[tuple[int, int]]:
+    """(start, stop) of `count` bins that cover `length` places; they may overlap by one."""
+    return [(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
 
 
 def flatten_shape(a: Settings, sources: Sequence[Shape]) -> Shape:
@@ -209,20 +283,31 @@ def concat_shape(a: Settings, sources: Sequence[Shape]) -> Shape:
     return (sum(shape[0] for shape in sources), *sources[0][1:])
 
 
-NO_NEURONS = {"relu", "sigmoid", "tanh", "softmax", "batch_norm", "flatten", "concat"}
+NO_NEURONS = {
+    "relu", "sigmoid", "tanh", "scaled_tanh", "softmax",
+    "batch_norm", "lrn", "dropout", "flatten", "concat", "padded_shortcut",
+}  # fmt: skip
 
 RULES: dict[str, Rule] = {
-    "conv": Rule(conv_shape, conv_fan_in, conv_tensors),
-    "dense": Rule(dense_shape, dense_fan_in, dense_tensors),
+    "conv": Rule(conv_shape, conv_inputs, conv_tensors),
+    "partial_conv": Rule(partial_conv_shape, partial_conv_inputs, partial_conv_tensors),
+    "dense": Rule(dense_shape, dense_inputs, dense_tensors),
+    "padded_shortcut": Rule(padded_shortcut_shape),
+    "rbf": Rule(rbf_shape, lambda a, xs: len(a["codes"]) * vector(xs)),
     "batch_norm": Rule(same_shape, tensors=batch_norm_tensors),
-    "max_pool": Rule(pool_shape, pool_fan_in),
-    "avg_pool": Rule(pool_shape, pool_fan_in),
-    "global_avg_pool": Rule(global_pool_shape, global_pool_fan_in),
+    "lrn": Rule(lrn_shape),
+    "max_pool": Rule(pool_shape, pool_inputs),
+    "avg_pool": Rule(pool_shape, pool_inputs),
+    "adaptive_avg_pool": Rule(adaptive_pool_shape, adaptive_pool_inputs),
+    "global_avg_pool": Rule(global_pool_shape),
+    "subsample": Rule(pool_shape, pool_inputs, subsample_tensors),
     "relu": Rule(same_shape),
     "sigmoid": Rule(same_shape),
     "tanh": Rule(same_shape),
+    "scaled_tanh": Rule(same_shape),
     "softmax": Rule(same_shape),
+    "dropout": Rule(dropout_shape),
     "flatten": Rule(flatten_shape),
-    "add": Rule(add_shape, lambda a, xs: len(xs)),
+    "add": Rule(add_shape, lambda a, xs: len(xs) * prod(xs[0])),
     "concat": Rule(concat_shape),
 }

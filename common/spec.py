@@ -76,6 +76,24 @@ def shapes(spec: Spec) -> dict[str, Shape]:
     return known
 
 
+def resized(spec: Spec, size: tuple[int, int] | None) -> Spec:
+    """The same network on inputs of another height and width; None leaves it as it is.
+
+    SpecError where it cannot read them, or would hold other parameters.
+    """
+    if size is None:
+        return spec
+    return replace(spec, inputs={n: (shape[0], *size) for n, shape in spec.inputs.items()})
+
+
+def joint_shape(spec: Spec) -> tuple[int, int, int]:
+    """(C, H, W) of the image of which the inputs are equal parts, side by side, in their order."""
+    first = next(iter(spec.inputs.values()))
+    if len(first) != 3 or set(spec.inputs.values()) != {first}:
+        raise SpecError(f"{spec.name}: its inputs are not the equal parts of one image")
+    return first[0], first[1], first[2] * len(spec.inputs)
+
+
 def tensors(spec: Spec) -> dict[str, dict[str, rules.Tensor]]:
     """Every tensor that a layer owns: layer name -> tensor name -> shape, trainable or not."""
     known = shapes(spec)
@@ -194,6 +212,68 @@ def global_avg_pool(name: str, *, reads: tuple[str, ...] = ()) -> Layer:
     return Layer(name, "global_avg_pool", {}, reads)
 
 
+def adaptive_avg_pool(name: str, size: Pair, *, reads: tuple[str, ...] = ()) -> Layer:
+    """Means of `size` bins, whatever the input's size: bin i of n is [i*H//n, ceil((i+1)*H/n))."""
+    return Layer(name, "adaptive_avg_pool", dict(size=both(size)), reads)
+
+
+def lrn(
+    name: str, size: int, *, alpha: float, beta: float, k: float, reads: tuple[str, ...] = ()
+) -> Layer:
+    """x / (k + alpha * sum of x^2 over `size` neighbouring channels) ** beta.
+
+    The formula of Krizhevsky et al. 2012, section 3.3; PyTorch divides alpha by the size.
+    """
+    return Layer(name, "lrn", dict(size=size, alpha=alpha, beta=beta, k=k), reads)
+
+
+def subsample(
+    name: str, size: Pair, *, reads: tuple[str, ...] = (), params: int | None = None
+) -> Layer:
+    """Sum of each window times a weight plus a bias, both the channel's (LeCun et al. 1998)."""
+    settings = dict(size=both(size), stride=both(size), padding=sides(0), ceil=False)
+    return Layer(name, "subsample", settings, reads, params)
+
+
+def partial_conv(
+    name: str,
+    table: tuple[tuple[int, ...], ...],
+    kernel: Pair,
+    *,
+    reads: tuple[str, ...] = (),
+    params: int | None = None,
+) -> Layer:
+    """Convolution in which output map i reads the input maps table[i] alone (from 0).
+
+    Its weight is (connections, kh, kw): one kernel for each number of the table, in its order.
+    """
+    settings = dict(
+        table=table, kernel=both(kernel), stride=(1, 1), padding=sides(0), dilation=(1, 1)
+    )
+    return Layer(name, "partial_conv", settings, reads, params)
+
+
+def padded_shortcut(
+    name: str, channels: int, stride: Pair, *, reads: tuple[str, ...] = ()
+) -> Layer:
+    """Every `stride`-th place, then maps of zeros: (C, H, W) -> (channels, H', W').
+
+    Option A of He et al. 2015, section 3.3: a shortcut without parameters where a block makes more
+    and smaller maps. The paper does not say where the zeros go; here they follow the maps.
+    """
+    return Layer(name, "padded_shortcut", dict(channels=channels, stride=both(stride)), reads)
+
+
+def rbf(name: str, codes: tuple[tuple[float, ...], ...], *, reads: tuple[str, ...] = ()) -> Layer:
+    """Squared distance to each code: (F,) -> (len(codes),); the codes are fixed."""
+    return Layer(name, "rbf", dict(codes=codes), reads)
+
+
+def dropout(name: str, rate: float, *, reads: tuple[str, ...] = ()) -> Layer:
+    """In training, zeroes a share of `rate` and divides the rest by 1 - rate."""
+    return Layer(name, "dropout", dict(rate=rate), reads)
+
+
 def relu(name: str, *, reads: tuple[str, ...] = ()) -> Layer:
     """max(x, 0)."""
     return Layer(name, "relu", {}, reads)
@@ -207,6 +287,11 @@ def sigmoid(name: str, *, reads: tuple[str, ...] = ()) -> Layer:
 def tanh(name: str, *, reads: tuple[str, ...] = ()) -> Layer:
     """Hyperbolic tangent."""
     return Layer(name, "tanh", {}, reads)
+
+
+def scaled_tanh(name: str, *, amplitude: float, slope: float, reads: tuple[str, ...] = ()) -> Layer:
+    """amplitude * tanh(slope * x) (LeCun et al. 1998, appendix A)."""
+    return Layer(name, "scaled_tanh", dict(amplitude=amplitude, slope=slope), reads)
 
 
 def softmax(name: str, *, reads: tuple[str, ...] = ()) -> Layer:

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from math import prod
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -67,17 +68,20 @@ def load_note(path: Path) -> Any:
 def read(path: Path) -> tuple[dict[str, Array], Any]:
     """(arrays, note) of a file; every name, dtype and offset is checked before it is used."""
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:  # mapped: a large file is read as far as it is used
+            raw = memoryview(mmap(file.fileno(), 0, access=ACCESS_READ))
+    except ValueError:
+        raise DataError(f"{path}: not a safetensors file, or truncated within its header") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     length = int.from_bytes(raw[:8], "little")
     if len(raw) < 8 or length > min(len(raw) - 8, HEADER_LIMIT):
         raise DataError(f"{path}: not a safetensors file, or truncated within its header")
     try:
-        header = json.loads(raw[8 : 8 + length])
+        header = json.loads(bytes(raw[8 : 8 + length]))
         metadata = header.pop("__metadata__", {})
         note = json.loads(metadata["note"]) if "note" in metadata else None
-        body = memoryview(raw)[8 + length :]
+        body = raw[8 + length :]
         arrays = {name: decode(path, name, entry, body) for name, entry in header.items()}
         check_cover([entry["data_offsets"] for entry in header.values()], len(body))
         return arrays, note

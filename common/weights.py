@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import prod, sqrt
 from typing import Any, Literal
 from zlib import crc32
@@ -13,21 +15,24 @@ from common.rules import Tensor
 from common.spec import Spec, tensors
 
 Array = NDArray[Any]
-Law = Literal["training", "probe"]
+Law = Literal["lecun", "he", "probe"]
 
 
-def draw(spec: Spec, seed: int, law: Law = "training") -> dict[str, Array]:
+def draw(spec: Spec, seed: int, law: Law = "lecun") -> dict[str, Array]:
     """Every tensor of the spec as float32, "layer.tensor" -> canonical array.
 
-    `training` is LeCun's law: weights N(0, 1 / fan_in), biases 0, batch norm the identity (LeCun
-    et al., "Efficient BackProp", 1998, section 4.6). `probe` is made to show faults: nothing is
-    zero, running variances differ from 1, biases and shifts take both signs.
+    `lecun`: weights N(0, 1 / fan_in), biases 0, batch norm the identity (LeCun et al., "Efficient
+    BackProp", 1998, section 4.6). `he`: the same with N(0, 2 / fan_in), which many relu layers in a
+    row need (He et al. 2015, "Delving Deep into Rectifiers", section 2.2). `probe` is made to show
+    faults: nothing is zero, running variances differ from 1, biases and shifts take both signs.
 
     Each tensor has its own generator, named by seed, layer and tensor: a layer added or renamed
     leaves the others' numbers as they were.
     """
     return {
-        f"{layer}.{name}": LAWS[law](name, tensor, generator(seed, f"{law}:{layer}.{name}"))
+        f"{layer}.{name}": LAWS[law](
+            name, tensor, generator(seed, f"{PURPOSES[law]}:{layer}.{name}")
+        )
         for layer, owned in tensors(spec).items()
         for name, tensor in owned.items()
     }
@@ -60,12 +65,12 @@ def probe_labels(classes: int, seed: int, batch: int) -> Array:
 
 def fan_in(tensor: Tensor) -> int:
     """Values that one output reads through this tensor."""
-    return prod(tensor.shape[1:])
+    return tensor.fan_in or prod(tensor.shape[1:])
 
 
-def training(name: str, tensor: Tensor, rng: np.random.Generator) -> Array:
+def training(name: str, tensor: Tensor, rng: np.random.Generator, gain: float = 1.0) -> Array:
     if name == "weight":
-        drawn = rng.standard_normal(tensor.shape) / sqrt(fan_in(tensor))
+        drawn = rng.standard_normal(tensor.shape) / sqrt(fan_in(tensor) / gain)
         return drawn.astype(np.float32)
     value = 1.0 if name in ("scale", "var") else 0.0
     return np.full(tensor.shape, value, np.float32)
@@ -83,4 +88,9 @@ def probe(name: str, tensor: Tensor, rng: np.random.Generator) -> Array:
     return drawn.astype(np.float32)
 
 
-LAWS = {"training": training, "probe": probe}
+PURPOSES = {"lecun": "training", "he": "training", "probe": "probe"}
+LAWS: dict[str, Callable[[str, Tensor, np.random.Generator], Array]] = {
+    "lecun": training,
+    "he": partial(training, gain=2.0),
+    "probe": probe,
+}

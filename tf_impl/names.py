@@ -8,7 +8,15 @@ import keras
 import numpy as np
 from keras import layers
 
-from common.layout import feature_orders, from_order, to_hwio, to_oihw, to_order
+from common.layout import (
+    Layout,
+    feature_orders,
+    from_order,
+    to_hwio,
+    to_nhwc,
+    to_oihw,
+    to_order,
+)
 from common.result import Array, Structure, digest
 from common.spec import Spec
 
@@ -18,7 +26,9 @@ KINDS: dict[type[layers.Layer], str] = {
     layers.BatchNormalization: "batch_norm",
     layers.MaxPooling2D: "max_pool",
     layers.AveragePooling2D: "avg_pool",
+    layers.AdaptiveAveragePooling2D: "adaptive_avg_pool",
     layers.GlobalAveragePooling2D: "global_avg_pool",
+    layers.Dropout: "dropout",
     layers.ReLU: "relu",
     layers.Softmax: "softmax",
     layers.Flatten: "flatten",
@@ -109,6 +119,12 @@ class Axes:
         if tensor == "weight" and isinstance(layer, layers.Dense):
             return np.ascontiguousarray(to_order(array, self.orders.get(self.reads.get(path))).T)
         return to_order(array, self.orders.get(path)) if array.ndim == 1 else array
+
+    def output(self, name: str, canonical: Array, layout: Layout) -> Array:
+        """What a layer makes, (N, C, H, W) or features in canonical order, as the port has it."""
+        if canonical.ndim == 4:
+            return to_nhwc(canonical) if layout == "nhwc" else canonical
+        return to_order(canonical, self.orders.get(name))
 
 
 def give(model: keras.Model, weights: Mapping[str, Array], axes: Axes) -> list[str]:

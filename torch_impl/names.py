@@ -16,7 +16,9 @@ KINDS: dict[type[nn.Module], str] = {
     nn.BatchNorm2d: "batch_norm",
     nn.MaxPool2d: "max_pool",
     nn.AvgPool2d: "avg_pool",
-    nn.AdaptiveAvgPool2d: "global_avg_pool",
+    nn.AdaptiveAvgPool2d: "adaptive_avg_pool",
+    nn.LocalResponseNorm: "lrn",
+    nn.Dropout: "dropout",
     nn.ReLU: "relu",
     nn.Sigmoid: "sigmoid",
     nn.Tanh: "tanh",
@@ -43,18 +45,24 @@ def leaves(model: nn.Module) -> dict[str, nn.Module]:
 
 def kind(module: nn.Module) -> str:
     """The project's op, by class or base class; a module may name its own as `op`."""
+    if isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)):
+        return "global_avg_pool"
     known = [KINDS[base] for base in type(module).__mro__ if base in KINDS]
     return getattr(module, "op", known[0] if known else type(module).__name__)
 
 
 def owned(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """The module's own tensors by the project's names, running statistics included."""
+    """The module's own tensors by the project's names, running statistics included.
+
+    A buffer that no state_dict holds is a constant of the formula, not a tensor of the layer.
+    """
     words = TENSORS.get(kind(module), {})
+    constants = module._non_persistent_buffers_set
     for name, tensor in [
         *module.named_parameters(recurse=False),
         *module.named_buffers(recurse=False),
     ]:
-        if name not in UNCOUNTED:
+        if name not in UNCOUNTED and name not in constants:
             yield words.get(name, name), tensor
 
 
