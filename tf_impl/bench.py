@@ -10,14 +10,14 @@ import tensorflow as tf
 from common.job import BenchJob
 from common.result import Array
 from common.serve import Emit
-from tf_impl import device
-from tf_impl.train import Training, make_loss, permuted, run_epoch, start
+from tf_impl import device, losses, optimizers
+from tf_impl.train import Training, permuted, run_epoch, start
 
 
 def bench(job: BenchJob, progress: Emit) -> dict[str, Any]:
     """Seconds of every timed epoch, of each loop; the loops train ports of their own."""
     with device.placed(job.build):
-        (harness, orders), (bare, _) = start(job), start(job)
+        (harness, orders), (bare, _) = start(job), start(job, shared=False)
         order, run_bare = orders[0], make_bare_epoch(bare)
         seconds: dict[str, list[float]] = {"harness": [], "bare": []}
         for repeat in range(job.repeats + 1):
@@ -32,17 +32,18 @@ def bench(job: BenchJob, progress: Emit) -> dict[str, Any]:
 
 def make_bare_epoch(training: Training) -> Any:
     """The fastest loop we know, a whole epoch in one graph, with nothing in it but training."""
-    model, optimizer, size = training.model, training.optimizer, training.recipe.batch_size
-    cross_entropy = make_loss(model.compute_dtype)
+    model, optimizer, recipe = training.model, training.optimizer, training.recipe
+    size = recipe.batch_size
 
     @tf.function(jit_compile=False)
     def run_bare(x: tf.Tensor, y: tf.Tensor) -> None:
         for first in tf.range(0, tf.shape(x)[0], size):
             images, labels = x[first : first + size], y[first : first + size]
             with tf.GradientTape() as tape:
-                logits = model(images, training=True)
-                loss = cross_entropy(labels, logits)
+                outputs = training.outputs(images, training=True)
+                loss = losses.total(recipe.loss, recipe.shares, outputs, labels)
             gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
+            gradients = optimizers.decayed(gradients, model.trainable_variables, recipe)
             optimizer.apply(gradients, model.trainable_variables)
 
     return run_bare

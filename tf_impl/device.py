@@ -53,9 +53,7 @@ def build(job: Build) -> tuple[keras.Model, list[str], names.Axes]:
     """The port in the job's dtype and layout, what it could not be given, and its axes."""
     check_device(job)
     keras.config.set_dtype_policy(job.dtype)
-    keras.config.set_image_data_format(
-        "channels_last" if job.layout == "nhwc" else "channels_first"
-    )
+    set_layout(job)
     spec = spec_of(job)
     axes = names.Axes(spec)
     with placed(job):
@@ -65,6 +63,12 @@ def build(job: Build) -> tuple[keras.Model, list[str], names.Axes]:
         shapes = [s if job.layout == "nchw" else nhwc_shape(s) for s in spec.inputs.values()]
         model(*(keras.Input(shape, dtype=job.dtype) for shape in shapes))  # makes the variables
         return model, names.give(model, tensors.load(Path(job.weights)), axes), axes
+
+
+def set_layout(job: Build) -> None:
+    """Layers made from now on take their maps so."""
+    first = job.layout == "nchw"
+    keras.config.set_image_data_format("channels_first" if first else "channels_last")
 
 
 def check_device(job: Build) -> None:

@@ -16,8 +16,7 @@ from common import tensors
 from common.job import TraceJob, spec_of
 from common.result import Recorder
 from common.serve import Emit
-from tf_impl import device, names
-from tf_impl.train import make_loss
+from tf_impl import device, losses, names
 
 
 @dataclass
@@ -43,7 +42,7 @@ def trace(job: TraceJob, progress: Emit) -> dict[str, Any]:
     paths: list[str] = []
 
     def run() -> dict[str, Any]:
-        return one_pass(model, inputs, labels, paths)
+        return one_pass(model, inputs, labels, paths, job)
 
     with device.placed(job.build):
         done = tf.function(run, jit_compile=True)() if device.needs_xla(job.build) else run()
@@ -53,24 +52,27 @@ def trace(job: TraceJob, progress: Emit) -> dict[str, Any]:
 
 
 def one_pass(
-    model: keras.Model, inputs: dict[str, tf.Tensor], labels: tf.Tensor, paths: list[str]
+    model: keras.Model,
+    inputs: dict[str, tf.Tensor],
+    labels: tf.Tensor,
+    paths: list[str],
+    job: TraceJob,
 ) -> dict[str, Any]:
     """Every leaf's reads and writes, the loss and its gradients; None where there is no path.
 
     Fills `paths` with the leaves' names, in the order of the calls.
     """
-    cross_entropy = make_loss(model.compute_dtype)
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         with watch(model) as calls:
-            logits = model(*inputs.values(), training=False)
-        loss = cross_entropy(labels, logits)
+            returned = losses.listed(model(*inputs.values(), training=False))
+        loss = losses.total(job.loss, job.shares, returned, labels)
     trained = {n: v.value for n, (_, v) in names.variables(model).items() if v.trainable}
     paths[:] = calls.paths
     return {
         "reads": calls.reads,
         "writes": calls.writes,
-        "logits": logits,
+        "returned": returned,
         "loss": loss,
         "gradients": tape.gradient(loss, [inputs, calls.writes, trained]),
     }
@@ -126,7 +128,7 @@ def record(
         name = recorder.call(path, [x.numpy() for x in reads], write.numpy())
         if gradient is not None:
             recorder.gradient_of_output(name, gradient.numpy())
-    recorder.returned(done["logits"].numpy())
+    recorder.returned(*(output.numpy() for output in done["returned"]))
     recorder.loss(float(done["loss"]))
     for name, gradient in of_inputs.items():
         if gradient is not None:

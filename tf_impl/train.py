@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,20 @@ import numpy as np
 import tensorflow as tf
 
 from common import tensors
+from common.data.augment import augment
+from common.draws import draws, dropout_shapes
 from common.errors import UsageError
-from common.job import BenchJob, TrainJob, out_folder
+from common.job import BenchJob, Build, TrainJob, out_folder, spec_of
 from common.layout import Layout, canonical_output
-from common.recipes import Recipe
+from common.recipe import Recipe
 from common.result import Array, fed_sha256, mean_over_samples
 from common.serve import Emit
-from tf_impl import device, names
+from common.spec import Shape
+from tf_impl import checkpoint, device, dropout, losses, names, optimizers
 
 CHUNK = 256  # steps in one call of the graph: few calls, and a sign of life between them
-TEST_BATCH = 1000  # images; large enough that the loop costs nothing
+DRAWN = 2**24  # numbers that dropout takes in one call
+TEST_BYTES = 2**26  # of input images in one batch of the evaluation; the maps take some times more
 
 
 @dataclass
@@ -31,100 +36,112 @@ class Training:
     model: keras.Model
     optimizer: keras.optimizers.Optimizer
     recipe: Recipe
+    build: Build
     axes: names.Axes
     layout: Layout
     x_train: tf.Tensor
     y_train: tf.Tensor
     x_test: tf.Tensor
     y_test: tf.Tensor
+    parts: int = 1  # inputs of the model: equal parts of an image, side by side
+    seed: int = 0
+    dropped: dict[str, Shape] | None = None  # what each dropout layer reads; None: drops at random
 
     def __post_init__(self) -> None:
-        self.run_chunk = make_chunk(self.model, self.optimizer, self.recipe.batch_size)
-        self.predict = tf.function(lambda x: self.model(x, training=False), jit_compile=False)
+        self.draws = dropout.share(self.model, self.dropped or {})
+        self.run_chunk = make_chunk(self)
+        self.predict = tf.function(lambda x: self.outputs(x, training=False)[0], jit_compile=False)
+
+    def outputs(self, x: tf.Tensor, training: bool) -> list[tf.Tensor]:
+        """What the model makes of a batch of whole images, as a list."""
+        axis = 3 if self.layout == "nchw" else 2
+        parts = tf.split(x, self.parts, axis=axis) if self.parts > 1 else [x]
+        return losses.listed(self.model(*parts, training=training))
 
 
 def train(job: TrainJob, progress: Emit) -> dict[str, Any]:
-    """Trains, evaluates after every epoch, and writes weights, test logits and losses."""
+    """Trains, evaluates after every epoch, and writes weights, test outputs and losses."""
     with device.placed(job.build):
         training, orders = start(job)
-        history, step_losses = [], []
-        for epoch, order in enumerate(orders):
-            row, losses = run_epoch(training, order, epoch, progress)
-            logits = evaluate(training)
-            row |= score(logits, training.y_test)
+        folder = out_folder(job)
+        history, step_losses = checkpoint.load(training, folder) if job.resume else ([], [])
+        output = evaluate(training) if len(history) == len(orders) else None
+        for epoch in range(len(history), len(orders)):
+            row, batch_losses = run_epoch(training, orders[epoch], epoch, progress)
+            output = evaluate(training)
+            row |= score(training, output)
             row["test_sha256"] = fed(training, training.x_test, training.y_test)
             history.append(row)
-            step_losses.append(losses)
-            progress({"samples": (epoch + 1) * len(order), **row})
-    folder = out_folder(job)
-    tensors.save(folder / "test-logits.safetensors", {"logits": logits.numpy()})
+            step_losses.append(batch_losses)
+            if job.checkpoint_every and (epoch + 1) % job.checkpoint_every == 0:
+                checkpoint.save(training, folder, history, step_losses)
+            progress({"samples": (epoch + 1) * len(orders[epoch]), **row})
+    tensors.save(folder / "test-logits.safetensors", {"logits": output.numpy()})
     tensors.save(folder / "weights.safetensors", names.take(training.model, training.axes))
     tensors.save(folder / "losses.safetensors", {"losses": np.concatenate(step_losses)})
+    if job.slots:
+        means = optimizers.means(training.model, training.optimizer, training.axes)
+        tensors.save(folder / "means.safetensors", means)
+    if job.keep:
+        checkpoint.keep(training.model, folder)
     return {"history": history}
 
 
-def start(job: TrainJob | BenchJob) -> tuple[Training, Array]:
-    """The port with its weights and optimizer, the data on the device, and the saved orders."""
+def start(job: TrainJob | BenchJob, shared: bool = True) -> tuple[Training, Array]:
+    """The port with its weights and optimizer, the data on the device, and the saved orders.
+
+    `shared` says whether dropout takes the project's numbers or Keras' own.
+    """
     if device.needs_xla(job.build):
         raise UsageError(device.NO_CHANNELS_FIRST)
     arrays = tensors.load(Path(job.data))
     data = {name: device.tensor(array, job.build) for name, array in arrays.items()}
     model, _, axes = device.build(job.build)
+    spec = spec_of(job.build)
     training = Training(
-        model, make_optimizer(model, job.recipe), job.recipe, axes, job.build.layout, **data
+        model,
+        optimizers.make(model, job.recipe),
+        job.recipe,
+        job.build,
+        axes,
+        job.build.layout,
+        **data,
+        parts=len(spec.inputs),
+        seed=getattr(job, "seed", 0),
+        dropped=dropout_shapes(spec) if shared else None,
     )
     return training, tensors.load(Path(job.orders))["orders"]
 
 
-def make_optimizer(model: keras.Model, recipe: Recipe) -> keras.optimizers.Optimizer:
-    """Keras multiplies the rate into the velocity: u <- momentum * u - rate * gradient, w <- w + u.
+def make_chunk(training: Training) -> Any:
+    """A graph that takes `count` steps from step `first` on, batches sliced inside it.
 
-    With u = -rate * v this is the recipe's formula for as long as the rate stays; see set_rate.
+    `drawn` holds the numbers of dropout for each of these steps.
     """
-    optimizer = keras.optimizers.SGD(
-        learning_rate=recipe.rate(0),
-        momentum=recipe.momentum_float32,
-        nesterov=False,
-    )
-    optimizer.build(model.trainable_variables)
-    return optimizer
-
-
-def set_rate(optimizer: keras.optimizers.Optimizer, rate: float) -> None:
-    """The learning rate from here on; the velocities are carried over to it, u = -rate * v."""
-    before = float(optimizer.learning_rate)
-    if rate != before:
-        for velocity in optimizer.momentums:
-            velocity.assign(velocity * (rate / before))
-        optimizer.learning_rate = rate
-
-
-def make_loss(dtype: str) -> keras.losses.Loss:
-    """The mean cross-entropy of the logits; without a dtype Keras computes it in float32."""
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=dtype)
-
-
-def make_chunk(model: keras.Model, optimizer: keras.optimizers.Optimizer, size: int) -> Any:
-    """A graph that takes `count` steps from step `first` on, batches sliced inside it."""
-    cross_entropy = make_loss(model.compute_dtype)
+    model, optimizer, recipe = training.model, training.optimizer, training.recipe
+    size = recipe.batch_size
 
     @tf.function(jit_compile=False)
     def run_chunk(
-        x: tf.Tensor, y: tf.Tensor, first: tf.Tensor, count: tf.Tensor
+        x: tf.Tensor, y: tf.Tensor, first: tf.Tensor, count: tf.Tensor, drawn: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        losses = tf.TensorArray(x.dtype, size=count)
+        batch_losses = tf.TensorArray(x.dtype, size=count)
         hits = tf.constant(0, tf.int64)
         for step in tf.range(count):
             begin = (first + step) * size
             images, labels = x[begin : begin + size], y[begin : begin + size]
+            for name, numbers in drawn.items():
+                training.draws[name] = numbers[step][: tf.shape(images)[0]]
             with tf.GradientTape() as tape:
-                logits = model(images, training=True)
-                loss = cross_entropy(labels, logits)
+                outputs = training.outputs(images, training=True)
+                loss = losses.total(recipe.loss, recipe.shares, outputs, labels)
             gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
+            gradients = optimizers.decayed(gradients, model.trainable_variables, recipe)
             optimizer.apply(gradients, model.trainable_variables)
-            losses = losses.write(step, loss)
-            hits += tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels)
-        return losses.stack(), hits
+            batch_losses = batch_losses.write(step, loss)
+            scores = losses.scores(recipe.loss, outputs[0])
+            hits += tf.math.count_nonzero(tf.argmax(scores, axis=1) == labels)
+        return batch_losses.stack(), hits
 
     return run_chunk
 
@@ -138,39 +155,60 @@ def run_epoch(
     """
     began = time.perf_counter()
     size = training.recipe.batch_size
-    set_rate(training.optimizer, training.recipe.rate(epoch))
-    x, y = permuted(training, order)
-    losses, hits = run_steps(training, x, y, epoch * len(order), progress)
+    optimizers.set_rate(training.optimizer, training.recipe.rate(epoch))
+    x, y = permuted(training, order, epoch)
+    batch_losses, hits = run_steps(training, x, y, epoch, progress)
     seconds = time.perf_counter() - began
     row = {
         "epoch": epoch + 1,
-        "train_loss": mean_over_samples(losses, len(order), size),
+        "train_loss": mean_over_samples(batch_losses, len(order), size),
         "train_accuracy": hits / len(order),
         "seconds": seconds,
         "batches_sha256": fed(training, x, y),
     }
-    return row, losses
+    return row, batch_losses
 
 
-def permuted(training: Training, order: Array) -> tuple[tf.Tensor, tf.Tensor]:
+def permuted(training: Training, order: Array, epoch: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
     """The epoch's images and labels in their order, to be sliced."""
-    return tf.gather(training.x_train, order), tf.gather(training.y_train, order)
+    x, y = tf.gather(training.x_train, order), tf.gather(training.y_train, order)
+    if training.recipe.augment:
+        canonical = canonical_output(x.numpy(), training.layout, None)
+        x = device.tensor(augment(canonical, training.seed, epoch), training.build)
+    return x, y
 
 
 def run_steps(
-    training: Training, x: tf.Tensor, y: tf.Tensor, before: int, progress: Emit
+    training: Training, x: tf.Tensor, y: tf.Tensor, epoch: int, progress: Emit
 ) -> tuple[Array, int]:
     """A step for each slice, the last one perhaps smaller. Returns the losses and the hits."""
     size = training.recipe.batch_size
     steps = -(-len(x) // size)
-    losses, hits = [], 0
-    for first in range(0, steps, CHUNK):
-        count = min(CHUNK, steps - first)
-        chunk_losses, chunk_hits = training.run_chunk(x, y, tf.constant(first), tf.constant(count))
-        losses.append(chunk_losses.numpy())
+    numbers = size * sum(prod(shape) for shape in (training.dropped or {}).values())
+    chunk = max(1, min(CHUNK, DRAWN // numbers)) if numbers else CHUNK
+    batch_losses, hits = [], 0
+    for first in range(0, steps, chunk):
+        count = min(chunk, steps - first)
+        drawn = draw(training, epoch * steps + first, count)
+        chunk_losses, chunk_hits = training.run_chunk(
+            x, y, tf.constant(first), tf.constant(count), drawn
+        )
+        batch_losses.append(chunk_losses.numpy())
         hits += int(chunk_hits)
-        progress({"samples": before + min((first + count) * size, len(x))})
-    return np.concatenate(losses), hits
+        progress({"samples": epoch * len(x) + min((first + count) * size, len(x))})
+    return np.concatenate(batch_losses), hits
+
+
+def draw(training: Training, first: int, count: int) -> dict[str, tf.Tensor]:
+    """The numbers that dropout takes in `count` steps, (steps, batch, ...) for each layer."""
+    size, dropped = training.recipe.batch_size, training.dropped or {}
+    rows = [draws(dropped, training.seed, first + step, size) for step in range(count)]
+    return {
+        name: tf.constant(
+            np.stack([training.axes.output(name, row[name], training.layout) for row in rows])
+        )
+        for name in dropped
+    }
 
 
 def fed(training: Training, x: tf.Tensor, y: tf.Tensor) -> str:
@@ -179,17 +217,18 @@ def fed(training: Training, x: tf.Tensor, y: tf.Tensor) -> str:
 
 
 def evaluate(training: Training) -> tf.Tensor:
-    """Logits (N, classes) in evaluation mode."""
+    """The first output, (N, classes), of the test images in evaluation mode."""
     x = training.x_test
-    parts = [training.predict(x[i : i + TEST_BATCH]) for i in range(0, len(x), TEST_BATCH)]
+    batch = max(1, TEST_BYTES // (prod(x.shape[1:]) * x.dtype.size * 16))
+    parts = [training.predict(x[i : i + batch]) for i in range(0, len(x), batch)]
     return tf.concat(parts, axis=0)
 
 
-def score(logits: tf.Tensor, labels: tf.Tensor) -> dict[str, float]:
-    """Mean cross-entropy and accuracy on the test images."""
-    cross_entropy = make_loss(logits.dtype.name)
-    hits = tf.math.count_nonzero(tf.argmax(logits, axis=1) == labels)
+def score(training: Training, output: tf.Tensor) -> dict[str, float]:
+    """Mean loss and accuracy on the test images, of the first output."""
+    loss, labels = training.recipe.loss, training.y_test
+    hits = tf.math.count_nonzero(tf.argmax(losses.scores(loss, output), axis=1) == labels)
     return {
-        "test_loss": float(cross_entropy(labels, logits)),
+        "test_loss": float(losses.LOSSES[loss](output, labels)),
         "test_accuracy": int(hits) / len(labels),
     }

@@ -20,10 +20,12 @@ def start() -> tuple[dict[str, Any], Mapping[str, Handler]]:
 
     from tf_impl.bench import bench
     from tf_impl.device import configure
+    from tf_impl.predict import predict
     from tf_impl.trace import trace
     from tf_impl.train import train
 
-    return configure(), {"trace": trace, "train": train, "bench": bench}
+    handlers = {"trace": trace, "train": train, "bench": bench, "predict": predict}
+    return configure(), handlers
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from common import tensors
 from common.job import TraceJob, spec_of
 from common.result import Recorder
 from common.serve import Emit
-from torch_impl import device, names
+from torch_impl import device, losses, names
 
 
 def trace(job: TraceJob, progress: Emit) -> dict[str, Any]:
@@ -31,11 +31,12 @@ def trace(job: TraceJob, progress: Emit) -> dict[str, Any]:
         x.requires_grad_(True)
 
     outputs, handles = watch(model, recorder)
-    logits = model(*inputs.values())
+    returned = losses.listed(model(*inputs.values()))
     for handle in handles:
         handle.remove()
-    recorder.returned(names.canonical(logits))
-    loss = nn.functional.cross_entropy(logits, device.tensor(probe["labels"], job.build))
+    recorder.returned(*(names.canonical(output) for output in returned))
+    labels = device.tensor(probe["labels"], job.build)
+    loss = losses.total(job.loss, job.shares, returned, labels)
     loss.backward()
     record_gradients(recorder, model, inputs, outputs)
     recorder.loss(float(loss))

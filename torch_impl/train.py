@@ -9,18 +9,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor, nn
 
 from common import tensors
-from common.job import BenchJob, TrainJob, out_folder
-from common.recipes import Recipe
+from common.data.augment import augment
+from common.draws import draws, dropout_shapes
+from common.job import BenchJob, TrainJob, out_folder, spec_of
+from common.recipe import Recipe
 from common.result import Array, fed_sha256, mean_over_samples
 from common.serve import Emit
-from torch_impl import device, names
+from common.spec import Shape
+from torch_impl import checkpoint, device, dropout, losses, names, optimizers
 
 PROGRESS_SECONDS = 0.5  # between two signs of life
-TEST_BATCH = 1000  # images; large enough that the loop costs nothing
+TEST_BYTES = 2**26  # of input images in one batch of the evaluation; the maps take some times more
 
 
 @dataclass
@@ -30,56 +32,68 @@ class Training:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     recipe: Recipe
-    x_train: torch.Tensor
-    y_train: torch.Tensor
-    x_test: torch.Tensor
-    y_test: torch.Tensor
+    x_train: Tensor
+    y_train: Tensor
+    x_test: Tensor
+    y_test: Tensor
+    parts: int = 1  # inputs of the model: equal parts of an image, side by side
+    seed: int = 0
+    dropped: dict[str, Shape] | None = None  # what each dropout layer reads; None: drops at random
+
+    def __post_init__(self) -> None:
+        self.draws = dropout.share(self.model, self.dropped or {})
+
+    def outputs(self, x: Tensor) -> list[Tensor]:
+        """What the model makes of a batch of whole images, as a list."""
+        return losses.listed(self.model(*x.chunk(self.parts, dim=3)))
 
 
 def train(job: TrainJob, progress: Emit) -> dict[str, Any]:
-    """Trains, evaluates after every epoch, and writes weights, test logits and losses."""
+    """Trains, evaluates after every epoch, and writes weights, test outputs and losses."""
     training, orders = start(job)
-    history, step_losses = [], []
-    for epoch, order in enumerate(orders):
-        row, losses = run_epoch(training, order, epoch, progress)
-        logits = evaluate(training)
-        row |= score(logits, training.y_test)
+    folder = out_folder(job)
+    history, step_losses = checkpoint.load(training, folder) if job.resume else ([], [])
+    output = evaluate(training) if len(history) == len(orders) else None
+    for epoch in range(len(history), len(orders)):
+        row, batch_losses = run_epoch(training, orders[epoch], epoch, progress)
+        output = evaluate(training)
+        row |= score(training, output)
         row["test_sha256"] = fed(training.x_test, training.y_test)
         history.append(row)
-        step_losses.append(losses)
-        progress({"samples": (epoch + 1) * len(order), **row})
-    folder = out_folder(job)
-    tensors.save(folder / "test-logits.safetensors", {"logits": names.canonical(logits)})
+        step_losses.append(batch_losses)
+        if job.checkpoint_every and (epoch + 1) % job.checkpoint_every == 0:
+            checkpoint.save(training, folder, history, step_losses)
+        progress({"samples": (epoch + 1) * len(orders[epoch]), **row})
+    tensors.save(folder / "test-logits.safetensors", {"logits": names.canonical(output)})
     tensors.save(folder / "weights.safetensors", names.take(training.model))
     tensors.save(folder / "losses.safetensors", {"losses": np.concatenate(step_losses)})
+    if job.slots:
+        means = optimizers.means(training.model, training.optimizer)
+        tensors.save(folder / "means.safetensors", means)
+    if job.keep:
+        checkpoint.keep(training.model, folder)
     return {"history": history}
 
 
-def start(job: TrainJob | BenchJob) -> tuple[Training, Array]:
-    """The port with its weights and optimizer, the data on the device, and the saved orders."""
+def start(job: TrainJob | BenchJob, shared: bool = True) -> tuple[Training, Array]:
+    """The port with its weights and optimizer, the data on the device, and the saved orders.
+
+    `shared` says whether dropout takes the project's numbers or PyTorch's own.
+    """
     arrays = tensors.load(Path(job.data))
     data = {name: device.tensor(array, job.build) for name, array in arrays.items()}
     model, _ = device.build(job.build)
-    training = Training(model, make_optimizer(model, job.recipe), job.recipe, **data)
-    return training, tensors.load(Path(job.orders))["orders"]
-
-
-def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's formula is PyTorch's own: v <- momentum * v + gradient, w <- w - rate * v."""
-    return torch.optim.SGD(
-        model.parameters(),
-        lr=recipe.rate(0),
-        momentum=recipe.momentum_float32,
-        dampening=0.0,
-        nesterov=False,
-        fused=True,
+    spec = spec_of(job.build)
+    training = Training(
+        model,
+        optimizers.make(model, job.recipe),
+        job.recipe,
+        **data,
+        parts=len(spec.inputs),
+        seed=getattr(job, "seed", 0),
+        dropped=dropout_shapes(spec) if shared else None,
     )
-
-
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """The learning rate from here on; it stands outside the velocity, which stays as it is."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+    return training, tensors.load(Path(job.orders))["orders"]
 
 
 def run_epoch(
@@ -91,69 +105,85 @@ def run_epoch(
     """
     began = time.perf_counter()
     size = training.recipe.batch_size
-    set_rate(training.optimizer, training.recipe.rate(epoch))
-    x, y = permuted(training, order)
-    losses, hits = run_steps(training, x, y, epoch * len(order), progress)
+    optimizers.set_rate(training.optimizer, training.recipe.rate(epoch))
+    x, y = permuted(training, order, epoch)
+    batch_losses, hits = run_steps(training, x, y, epoch, progress)
     seconds = time.perf_counter() - began
     row = {
         "epoch": epoch + 1,
-        "train_loss": mean_over_samples(losses, len(order), size),
+        "train_loss": mean_over_samples(batch_losses, len(order), size),
         "train_accuracy": hits / len(order),
         "seconds": seconds,
         "batches_sha256": fed(x, y),
     }
-    return row, losses
+    return row, batch_losses
 
 
-def permuted(training: Training, order: Array) -> tuple[torch.Tensor, torch.Tensor]:
+def permuted(training: Training, order: Array, epoch: int = 0) -> tuple[Tensor, Tensor]:
     """The epoch's images and labels in their order, laid out as they came, to be sliced."""
     index = torch.tensor(order, device=training.x_train.device)
     x, y = training.x_train[index], training.y_train[index]
+    if training.recipe.augment:
+        x = torch.from_numpy(augment(names.canonical(x), training.seed, epoch)).to(x)
     if training.x_train.is_contiguous(memory_format=torch.channels_last):
         x = x.contiguous(memory_format=torch.channels_last)
     return x, y
 
 
 def run_steps(
-    training: Training, x: torch.Tensor, y: torch.Tensor, before: int, progress: Emit
+    training: Training, x: Tensor, y: Tensor, epoch: int, progress: Emit
 ) -> tuple[Array, int]:
     """A step for each slice, the last one perhaps smaller. Returns the losses and the hits.
 
-    Losses and logits stay on the device until the epoch ends, so that no step waits for them.
+    Losses and outputs stay on the device until the epoch ends, so that no step waits for them.
     """
-    model, optimizer, size = training.model.train(), training.optimizer, training.recipe.batch_size
-    losses, outputs = [], []
+    training.model.train()
+    optimizer, recipe, size = training.optimizer, training.recipe, training.recipe.batch_size
+    before, steps = epoch * len(x), epoch * -(-len(x) // size)
+    batch_losses, outputs = [], []
     told = time.perf_counter()
-    for first in range(0, len(x), size):
+    for step, first in enumerate(range(0, len(x), size), start=steps):
+        images, labels = x[first : first + size], y[first : first + size]
+        draw(training, step, images)
         optimizer.zero_grad(set_to_none=True)
-        logits = model(x[first : first + size])
-        loss = cross_entropy(logits, y[first : first + size])
+        made = training.outputs(images)
+        loss = losses.total(recipe.loss, recipe.shares, made, labels)
         loss.backward()
         optimizer.step()
-        losses.append(loss.detach())
-        outputs.append(logits.detach())
+        batch_losses.append(loss.detach())
+        outputs.append(made[0].detach())
         if time.perf_counter() - told > PROGRESS_SECONDS:
             told = time.perf_counter()
             progress({"samples": before + min(first + size, len(x))})
-    hits = (torch.cat(outputs).argmax(1) == y).sum()
-    return names.canonical(torch.stack(losses)), int(hits)
+    hits = (losses.scores(recipe.loss, torch.cat(outputs)).argmax(1) == y).sum()
+    return names.canonical(torch.stack(batch_losses)), int(hits)
 
 
-def fed(x: torch.Tensor, y: torch.Tensor) -> str:
+def draw(training: Training, step: int, images: Tensor) -> None:
+    """The numbers that dropout takes in this step."""
+    for name, drawn in draws(training.dropped or {}, training.seed, step, len(images)).items():
+        training.draws[name] = torch.from_numpy(drawn).to(images.device)
+
+
+def fed(x: Tensor, y: Tensor) -> str:
     """The digest of images and labels as they lie on the device."""
     return fed_sha256(names.canonical(x), names.canonical(y))
 
 
-def evaluate(training: Training) -> torch.Tensor:
-    """Logits (N, classes) in evaluation mode."""
-    model = training.model.eval()
+def evaluate(training: Training) -> Tensor:
+    """The first output, (N, classes), of the test images in evaluation mode."""
+    training.model.eval()
+    x = training.x_test
+    batch = max(1, TEST_BYTES // (x[0].nbytes * 16))
     with torch.inference_mode():
-        return torch.cat([model(part) for part in training.x_test.split(TEST_BATCH)])
+        return torch.cat([training.outputs(part)[0] for part in x.split(batch)])
 
 
-def score(logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
-    """Mean cross-entropy and accuracy on the test images."""
+def score(training: Training, output: Tensor) -> dict[str, float]:
+    """Mean loss and accuracy on the test images, of the first output."""
+    loss, labels = training.recipe.loss, training.y_test
+    hits = (losses.scores(loss, output).argmax(1) == labels).sum()
     return {
-        "test_loss": float(cross_entropy(logits, labels)),
-        "test_accuracy": int((logits.argmax(1) == labels).sum()) / len(labels),
+        "test_loss": float(losses.LOSSES[loss](output, labels)),
+        "test_accuracy": int(hits) / len(labels),
     }

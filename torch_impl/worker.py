@@ -17,10 +17,17 @@ def start() -> tuple[dict[str, Any], Mapping[str, Handler]]:
     from torch_impl.bench import bench
     from torch_impl.device import configure
     from torch_impl.download import download
+    from torch_impl.predict import predict
     from torch_impl.trace import trace
     from torch_impl.train import train
 
-    handlers = {"trace": trace, "train": train, "bench": bench, "download": download}
+    handlers = {
+        "trace": trace,
+        "train": train,
+        "bench": bench,
+        "predict": predict,
+        "download": download,
+    }
     return configure(), handlers
 
 
