@@ -38,11 +38,11 @@ def bench(options: Options, repeats: int, launches: int) -> Document:
     spec, recipe = specs.get(options.model), recipe_of(options)
     check_layout(options, options.device)
     pythons = {s: check_python(s, options.python.get(s, sys.executable)) for s in SIDES}
-    data = load_data(options, spec, recipe)
+    data, _ = load_data(options, spec, recipe)
     measured: dict[str, list[Document]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory() as scratch, Reporter(SIDES, options.quiet) as reporter:
         room = Path(scratch)
-        tensors.save(room / "weights.safetensors", weights.draw(spec, options.seed))
+        tensors.save(room / "weights.safetensors", weights.draw(spec, options.seed, recipe.initial))
         orders = datasets.orders(len(data.y_train), 1, options.seed)
         tensors.save(room / "orders.safetensors", {"orders": orders})
         arrays = normalised(data, recipe, options.dtype)
@@ -78,6 +78,7 @@ def one_launch(
             dtype=options.dtype,
             layout=choose_layout(options.layout),
             device=device,
+            size=recipe.size,
         )
         job = BenchJob(
             build,

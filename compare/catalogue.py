@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +12,39 @@ from rich import box
 from rich.table import Table
 
 from common import recipes, rules, specs
-from common.data import catalogue
+from common.data import catalogue, load
 from common.layout import nhwc_shape
 from common.spec import count_parameters, layer_parameters, shapes
 from compare.checks import LADDER
+from compare.folder import check_writable
+from compare.pictures import check_suffix, contact_sheet
 from compare.report import by, rendered
 
 Document = dict[str, Any]
 
 
-def listing(data_dir: Path | None) -> Document:
-    """Models, data sets and checks."""
-    return {
-        "schema_version": 1,
-        "kind": "list",
-        "models": [model_row(name) for name in specs.SPECS],
-        "data": [
+def listing(data_dir: Path | None, what: str | None = None) -> Document:
+    """Models, data sets and checks, or only one of these."""
+    lists: dict[str, Callable[[], list[Document]]] = {
+        "models": lambda: [model_row(name) for name in specs.SPECS],
+        "data": lambda: [
             {"name": entry.name, "here": entry.here, "source": entry.source}
             for entry in catalogue(data_dir)
         ],
-        "checks": [check_row(judge.__module__) for judge in LADDER],
+        "checks": lambda: [check_row(judge.__module__) for judge in LADDER],
     }
+    wanted = [what] if what else list(lists)
+    return {"schema_version": 1, "kind": "list", **{name: lists[name]() for name in wanted}}
+
+
+def draw(name: str, data_dir: Path | None, to: Path | None) -> Document:
+    """Draws a contact sheet of a data set's labelled images."""
+    shown = load(name, data_dir=data_dir, image_shape=None)
+    path = to or Path(f"{Path(name).stem}.png")
+    check_suffix(path)
+    check_writable("--to", path)
+    contact_sheet(shown, path)
+    return {"schema_version": 1, "kind": "list", "data": shown.name, "picture": str(path)}
 
 
 def model_row(name: str) -> Document:
@@ -61,7 +74,7 @@ def check_row(module_name: str) -> Document:
 def listing_text(document: Document) -> str:
     """Three short tables."""
     models = plain_table("model", "input", "parameters", "data", "recipes", "from")
-    for row in document["models"]:
+    for row in document.get("models", []):
         models.add_row(
             row["name"],
             ", ".join(by(shape) for shape in row["inputs"].values()),
@@ -71,12 +84,13 @@ def listing_text(document: Document) -> str:
             row["paper"],
         )
     data = plain_table("data", "here", "where")
-    for row in document["data"]:
+    for row in document.get("data", []):
         data.add_row(row["name"], "yes" if row["here"] else "no", row["source"])
     checks = plain_table("check", "rung", "question")
-    for row in document["checks"]:
+    for row in document.get("checks", []):
         checks.add_row(row["id"], "" if row["rung"] is None else str(row["rung"]), row["question"])
-    return "\n\n".join(rendered(table) for table in (models, data, checks)) + "\n"
+    tables = [table for table in (models, data, checks) if table.rows]
+    return "\n\n".join(rendered(table) for table in tables) + "\n"
 
 
 def plain_table(*columns: str) -> Table:

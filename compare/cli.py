@@ -113,9 +113,17 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
     run = commands.add_parser("run", help="check both ports, train both, compare them")
-    add_model(run)
+    add_model(run, required=False)
     add_training(run)
     add_execution(run)
+    run.add_argument(
+        "--checkpoint-every", type=count, default=0, metavar="N",
+        help="leave every N epochs what --resume needs",
+    )  # fmt: skip
+    run.add_argument(
+        "--resume", type=Path, metavar="RUN", help="go on with an interrupted run, to the same end"
+    )
+    add_curves(run)
     run.set_defaults(command=run_command, train=True)
 
     check = commands.add_parser("check", help="check both ports, without training")
@@ -132,7 +140,14 @@ def parser() -> argparse.ArgumentParser:
     bench.set_defaults(command=bench_command, train=True)
 
     listing = commands.add_parser("list", help="models, data sets and checks")
+    listing.add_argument("what", nargs="?", choices=("models", "data", "checks"), help="one list")
     listing.add_argument("--data-dir", type=Path, help="where to look for data sets first")
+    listing.add_argument(
+        "--show",
+        metavar="NAME|PATH",
+        help="draw labelled images of a data set",
+    )
+    listing.add_argument("--to", type=Path, metavar="FILE", help="of the drawing (NAME.png)")
     listing.set_defaults(command=list_command)
 
     describe = commands.add_parser("describe", help="a model's layers: shapes and counts")
@@ -145,16 +160,27 @@ def parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="print a run's report again")
     report.add_argument("run", metavar="RUN", type=Path)
+    add_curves(report)
     report.set_defaults(command=report_command)
 
-    for command in (run, check, bench, listing, describe, judge, report):
+    predict = commands.add_parser("predict", help="both trained nets of a run on a few images")
+    predict.add_argument("run", metavar="RUN", type=Path)
+    predict.add_argument(
+        "images", metavar="IMAGE", nargs="+", help="a PNG or JPEG file, or a number: a test image"
+    )
+    predict.add_argument("--invert", action="store_true", help="files show dark on light")
+    predict.add_argument("--data-dir", type=Path, help="where to look for data sets first")
+    add_workers(predict)
+    predict.set_defaults(command=predict_command)
+
+    for command in (run, check, bench, listing, describe, judge, report, predict):
         command.add_argument("--json", metavar="FILE", help="write the result as JSON; - prints it")
         command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return top
 
 
-def add_model(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--model", required=True, metavar="NAME", help="see `compare list`")
+def add_model(command: argparse.ArgumentParser, required: bool = True) -> None:
+    command.add_argument("--model", required=required, metavar="NAME", help="see `compare list`")
     command.add_argument("--seed", type=seed, default=0, help="of weights and order (0)")
 
 
@@ -170,9 +196,25 @@ def add_training(command: argparse.ArgumentParser, train: bool = True) -> None:
     command.add_argument("--dtype", choices=("float32", "float64"), default="float32")
 
 
+def add_curves(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--curves", type=Path, metavar="FILE", help="draw losses and accuracies (.png .svg .pdf)"
+    )
+
+
 def add_execution(command: argparse.ArgumentParser, folder: bool = True) -> None:
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     command.add_argument("--layout", choices=("native", "nchw", "nhwc"), default="native")
+    add_workers(command)
+    if folder:
+        command.add_argument("--out", type=Path, metavar="DIR", help="run folder (runs/...)")
+        command.add_argument(
+            "--jobs", type=int, choices=(1, 2), default=2,
+            help="workers at work at once; 1 for clean timings (2)",
+        )  # fmt: skip
+
+
+def add_workers(command: argparse.ArgumentParser) -> None:
     command.add_argument("--torch-python", metavar="PATH", help="interpreter with PyTorch")
     command.add_argument("--keras-python", metavar="PATH", help="interpreter with Keras")
     command.add_argument(
@@ -180,12 +222,6 @@ def add_execution(command: argparse.ArgumentParser, folder: bool = True) -> None
         help="longest silence of a worker in seconds before it counts as hung (600)",
     )  # fmt: skip
     command.add_argument("--quiet", action="store_true", help="no progress on standard error")
-    if folder:
-        command.add_argument("--out", type=Path, metavar="DIR", help="run folder (runs/...)")
-        command.add_argument(
-            "--jobs", type=int, choices=(1, 2), default=2,
-            help="workers at work at once; 1 for clean timings (2)",
-        )  # fmt: skip
 
 
 def count(text: str) -> int:
@@ -249,6 +285,7 @@ def options_of(given: argparse.Namespace) -> Any:
         jobs=getattr(given, "jobs", 2),
         quiet=given.quiet,
         train=given.train,
+        checkpoint_every=getattr(given, "checkpoint_every", 0),
     )
 
 
@@ -258,20 +295,47 @@ def run_command(given: argparse.Namespace, arguments: list[str]) -> int:
     from compare.folder import write_text
     from compare.run import run
 
-    check_json(given)
-    outcome = run(options_of(given))
+    check_outputs(given)
+    outcome = run(*request(given, arguments))
     result = document.of_run(outcome, arguments)
     text = report.text(result)
     write_text(outcome.folder / "report.txt", text)
+    draw_curves(given, result)
     show(given, text, result)
     return int(result["exit_status"])
+
+
+def request(given: argparse.Namespace, arguments: list[str]) -> tuple[Any, Path | None]:
+    """The run's options, and the folder to go on in: with --resume both are those of that run."""
+    from compare import resume
+
+    if getattr(given, "resume", None) is None:
+        if given.model is None:
+            raise UsageError("expected --model NAME, see `compare list`, or --resume RUN")
+        return options_of(given), None
+    allowed = {"run", "--resume", str(given.resume), "--quiet", "--debug", "--json", given.json}
+    allowed |= {"--curves", str(given.curves)}
+    others = [argument for argument in arguments if argument not in allowed]
+    if others:
+        raise UsageError(
+            f"--resume {given.resume}: a run goes on with its own options; leave out {others[0]}"
+        )
+    return resume.options_of(given.resume), given.resume
+
+
+def draw_curves(given: argparse.Namespace, result: Document) -> None:
+    """The picture asked for with --curves."""
+    from compare.pictures import curves
+
+    if getattr(given, "curves", None):
+        curves(result, given.curves)
 
 
 def bench_command(given: argparse.Namespace, arguments: list[str]) -> int:
     """`compare bench`."""
     from compare import bench
 
-    check_json(given)
+    check_outputs(given)
     result = bench.bench(options_of(given), given.repeats, given.launches)
     result["command"] = ["compare", *arguments]
     show(given, bench.text(result), result)
@@ -282,8 +346,30 @@ def list_command(given: argparse.Namespace, arguments: list[str]) -> int:
     """`compare list`."""
     from compare import catalogue
 
-    result = catalogue.listing(given.data_dir)
+    if given.show:
+        picture = catalogue.draw(given.show, given.data_dir, given.to)
+        show(given, f"{picture['picture']}\n", picture)
+        return 0
+    result = catalogue.listing(given.data_dir, given.what)
     show(given, catalogue.listing_text(result), result)
+    return 0
+
+
+def predict_command(given: argparse.Namespace, arguments: list[str]) -> int:
+    """`compare predict RUN IMAGE...`."""
+    from compare import predict
+
+    pythons = {"torch": given.torch_python, "keras": given.keras_python}
+    result = predict.predict(
+        given.run,
+        given.images,
+        invert=given.invert,
+        data_dir=given.data_dir,
+        pythons={side: path for side, path in pythons.items() if path},
+        timeout=given.timeout,
+        quiet=given.quiet,
+    )
+    show(given, predict.text(result), result)
     return 0
 
 
@@ -317,16 +403,21 @@ def report_command(given: argparse.Namespace, arguments: list[str]) -> int:
     result = read_run(given.run, "result.json")
     with reading(given.run):
         text, status = report.text(result), int(result["exit_status"])
+    draw_curves(given, result)
     show(given, text, result)
     return status
 
 
-def check_json(given: argparse.Namespace) -> None:
-    """Refuses an unwritable --json before the work, not after it."""
+def check_outputs(given: argparse.Namespace) -> None:
+    """Refuses an unwritable --json or --curves before the work, not after it."""
     from compare.folder import check_writable
+    from compare.pictures import check_suffix
 
     if given.json and given.json != "-":
         check_writable("--json", Path(given.json))
+    if getattr(given, "curves", None):
+        check_suffix(given.curves)
+        check_writable("--curves", given.curves)
 
 
 def show(given: argparse.Namespace, text: str, result: Document) -> None:

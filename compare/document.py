@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from common import reference, specs, tensors
+from common import losses, specs, tensors
+from common.recipe import Recipe
 from common.spec import count_parameters
 from compare.checks import climb
 from compare.checks.structure import totals_of
@@ -62,6 +63,7 @@ def manifest_of(outcome: Outcome, command: list[str]) -> Document:
             "sha256": outcome.data.sha256,
             "train": len(outcome.data.y_train),
             "test": len(outcome.data.y_test),
+            "prepared": outcome.prepared,
         }
     return document
 
@@ -112,7 +114,9 @@ def judged(manifest: Document, folder: Path) -> Document:
     """The manifest with the findings: layers, checks, culprits, comparison, verdict, status."""
     document = {**manifest, "run": str(folder)}
     if traced(folder):
-        evidence = load(folder, specs.get(manifest["model"]), manifest["kind"] == "run")
+        recipe = Recipe.from_dict(manifest["recipe"])
+        spec, trained = specs.get(manifest["model"]), manifest["kind"] == "run"
+        evidence = load(folder, spec, recipe, manifest["seed"], trained)
         document |= findings(evidence, climb(evidence))
         for side in SIDES:
             document["backends"][side]["parameters"] = document["parameters"][side]
@@ -225,12 +229,13 @@ def comparison_of(folder: Path, document: Document) -> Document:
     if not logits:
         return {}
     labels = tensors.load(folder / "test-labels.safetensors")["labels"]
-    classes = {side: x.argmax(axis=1) for side, x in logits.items()}
+    loss = document["recipe"]["loss"]
+    classes = {side: losses.scores(loss, x).argmax(axis=1) for side, x in logits.items()}
     accuracy = {side: float(np.mean(chosen == labels)) for side, chosen in classes.items()}
     for side in logits:
         document["backends"][side] |= {
             "test_accuracy": accuracy[side],
-            "test_loss": float(reference.cross_entropy(logits[side], labels)),
+            "test_loss": float(losses.LOSSES[loss](logits[side], labels)),
         }
     if len(logits) < len(SIDES):
         return {}

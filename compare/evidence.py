@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common import reference, rules, tensors
+from common.recipe import Recipe
 from common.result import Trace
-from common.spec import Shape, Spec, shapes
+from common.spec import Shape, Spec, resized, shapes
 from common.spec import tensors as tensors_of
 from compare.folder import read_json
 
@@ -23,14 +24,23 @@ DTYPES = ("float32", "float64")
 STEPS = (1, 10)  # optimizer steps; the first has no velocity, by the tenth the rate has changed
 
 
+def steps_folder(steps: int, dtype: str) -> str:
+    """Where a side's weights after so many steps lie, in its own folder."""
+    return f"steps-{steps}" + ("" if dtype == "float64" else f"-{dtype}")
+
+
 @dataclass(frozen=True)
 class Steps:
     """The weights after a few optimizer steps in float64."""
 
+    recipe: Recipe
+    spec: Spec  # at the size of input that the recipe trains at
+    seed: int  # of what dropout draws
     initial: Mapping[str, Array]  # float32
-    batch: Mapping[str, Array]  # of the first step: the inputs, "labels", and the "rate"
+    batch: Mapping[str, Array]  # of the first step: the inputs, and "labels"
     weights: Mapping[tuple[str, int], Mapping[str, Array]]  # (side, steps) -> name -> array
     rounded: Mapping[str, Mapping[str, Array]]  # side -> the weights after one step in float32
+    means: Mapping[str, Mapping[str, Array]]  # side -> Adam's first moments after one step
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,7 @@ class Training:
     labels: Array  # of the test images
     histories: Mapping[str, list[dict[str, Any]]]  # side -> a row an epoch
     logits: Mapping[str, Array]  # side -> (N, classes) of the test images
+    loss: str = "cross-entropy"  # a name of common/losses.py
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,8 @@ class Evidence:
     weights: Mapping[str, Array]  # canonical float32, as both ports were given them
     probe: Mapping[str, Array]  # the inputs, and "labels"
     traces: Mapping[tuple[str, str], Trace]  # (side, dtype)
+    loss: str = "cross-entropy"  # a name of common/losses.py
+    shares: tuple[float, ...] = ()  # of each output in the loss
     steps: Steps | None = None
     training: Training | None = None
 
@@ -67,13 +80,17 @@ class Evidence:
         """The spec run in NumPy float64 on the same probe."""
         return reference.run(self.spec, self.weights, self.probe)
 
+    def share(self, output: str) -> float:
+        """What the loss of one output counts in the whole."""
+        return self.shares[self.spec.outputs.index(output)] if self.shares else 1.0
+
     def pair(self, key: str, dtype: str) -> tuple[Array | None, Array | None]:
         """An array of both traces; None where a side did not record it."""
         torch, keras = (self.traces[side, dtype].arrays.get(key) for side in SIDES)
         return torch, keras
 
 
-def load(folder: Path, spec: Spec, trained: bool) -> Evidence:
+def load(folder: Path, spec: Spec, recipe: Recipe, seed: int, trained: bool) -> Evidence:
     """Reads a run folder. DataError where something is missing or damaged.
 
     A side that failed leaves its traces, or its traces and steps, and no more; what it did not
@@ -88,28 +105,35 @@ def load(folder: Path, spec: Spec, trained: bool) -> Evidence:
             for side in SIDES
             for dtype in DTYPES
         },
-        steps=load_steps(folder),
-        training=load_training(folder) if trained else None,
+        loss=recipe.loss,
+        shares=recipe.shares,
+        steps=load_steps(folder, spec, recipe, seed),
+        training=load_training(folder, recipe) if trained else None,
     )
 
 
-def load_steps(folder: Path) -> Steps:
+def load_steps(folder: Path, spec: Spec, recipe: Recipe, seed: int) -> Steps:
     """The weights after each number of steps."""
-    paths = {
-        (side, steps): folder / side / f"steps-{steps}" / "weights.safetensors"
-        for side in SIDES
-        for steps in STEPS
-    }
-    rounded = {side: folder / side / "steps-1-float32" / "weights.safetensors" for side in SIDES}
+
+    def path(side: str, steps: int, dtype: str) -> Path:
+        return folder / side / steps_folder(steps, dtype) / "weights.safetensors"
+
+    paths = {(side, steps): path(side, steps, "float64") for side in SIDES for steps in STEPS}
+    rounded = {side: path(side, 1, "float32") for side in SIDES}
+    means = {side: paths[side, 1].with_name("means.safetensors") for side in SIDES}
     return Steps(
+        recipe,
+        resized(spec, recipe.size),
+        seed,
         tensors.load(folder / "initial-weights.safetensors"),
         tensors.load(folder / "first-batch.safetensors"),
         {key: tensors.load(path) for key, path in paths.items() if path.exists()},
         {side: tensors.load(path) for side, path in rounded.items() if path.exists()},
+        {side: tensors.load(path) for side, path in means.items() if path.exists()},
     )
 
 
-def load_training(folder: Path) -> Training:
+def load_training(folder: Path, recipe: Recipe) -> Training:
     """Histories and test logits of the sides that finished."""
     histories = {side: folder / side / "history.json" for side in SIDES}
     logits = {side: folder / side / "test-logits.safetensors" for side in SIDES}
@@ -118,6 +142,7 @@ def load_training(folder: Path) -> Training:
         tensors.load(folder / "test-labels.safetensors")["labels"],
         {side: read_json(path) for side, path in histories.items() if path.exists()},
         {side: tensors.load(path)["logits"] for side, path in logits.items() if path.exists()},
+        recipe.loss,
     )
 
 

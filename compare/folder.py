@@ -24,11 +24,15 @@ class RunFolder:
     finished; a failure keeps it.
     """
 
-    def __init__(self, wanted: Path | None, model: str) -> None:
-        self.wanted, self.model = wanted, model
+    def __init__(self, wanted: Path | None, model: str, resumed: Path | None = None) -> None:
+        """`resumed` is the folder of an earlier run, to be used as it is."""
+        self.wanted, self.model, self.resumed = wanted, model, resumed
         self.made: list[Path] = []  # innermost first
 
     def __enter__(self) -> RunFolder:
+        if self.resumed is not None:
+            self.path = self.resumed
+            return self
         try:
             self.path = self.claim()
             for side in ("torch", "keras"):
@@ -86,7 +90,9 @@ class RunFolder:
         for unfinished in self.path.rglob(".*"):  # of a worker that was killed as it wrote
             unfinished.unlink(missing_ok=True)
         if isinstance(error, KeyboardInterrupt):
-            if any(self.path.rglob("trace-*")):
+            if any(self.path.rglob("checkpoint.*")):
+                error.add_note(f"`compare run --resume {self.path}` goes on from here")
+            elif any(self.path.rglob("trace-*")):
                 error.add_note(f"what was finished is in {self.path}")
             else:
                 self.remove()
@@ -98,7 +104,7 @@ class RunFolder:
     def remove(self) -> None:
         """Takes away what was made here, and nothing that was there before, or is another run's."""
         path = getattr(self, "path", None)
-        if path is not None:
+        if path is not None and self.resumed is None:
             for inside in path.iterdir():
                 shutil.rmtree(inside) if inside.is_dir() else inside.unlink()
         for place in self.made:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common import reference
+from common import losses, reference
 from common.result import Trace
-from common.spec import Layer
+from common.spec import Layer, Spec
 from common.weights import generator
 from compare.evidence import Array, Evidence, relative_error
 
@@ -42,7 +42,7 @@ def forward(evidence: Evidence, trace: Trace) -> dict[str, Isolated]:
             continue
         wiring = wiring_fault(layer, trace)
         if layer.name in evidence.spec.outputs:
-            wiring = wiring or return_fault(layer, trace)
+            wiring = wiring or return_fault(evidence.spec, layer, trace)
         error, fault = by_itself(evidence, layer, trace)
         found[layer.name] = Isolated(error, wiring, fault)
     return found
@@ -89,10 +89,13 @@ def wiring_fault(layer: Layer, trace: Trace) -> str:
     return f"reads {got or 'nothing'}; the spec says {', '.join(layer.reads)}"
 
 
-def return_fault(layer: Layer, trace: Trace) -> str:
+def return_fault(spec: Spec, layer: Layer, trace: Trace) -> str:
     """Whether the model gives back something else than its output layer made."""
     made = [call.writes for call in trace.calls if call.path == layer.name]
-    return "" if trace.returned in made else "the model returns something else than this"
+    place = spec.outputs.index(layer.name)
+    if trace.returned[place : place + 1] == made[-1:]:
+        return ""
+    return "the model returns something else than this"
 
 
 def given(layer: Layer, trace: Trace) -> list[Array] | None:
@@ -174,13 +177,13 @@ def silent(gradient: Array | None, direction: Array, handed_back: Mapping[str, f
 
 
 def logits_error(evidence: Evidence, logits: Array, gradient: Array | None, name: str) -> float:
-    """The loss's own gradient, against the complex step of the reference's cross-entropy."""
+    """The loss's own gradient for one output, against the complex step of the formula."""
     if logits.shape != evidence.reference[name].shape:
         return float("inf")
     direction = draw_direction(logits, name, 0)
-    moved = reference.wide(logits) + 1j * reference.STEP * direction
-    change = reference.cross_entropy(moved, evidence.probe["labels"]).imag / reference.STEP
-    return adjoint_error(gradient, direction, float(change))
+    moved = losses.wide(logits) + 1j * reference.STEP * direction
+    change = losses.LOSSES[evidence.loss](moved, evidence.probe["labels"]).imag / reference.STEP
+    return adjoint_error(gradient, direction, float(change) * evidence.share(name))
 
 
 def own_error(evidence: Evidence, trace: Trace, layer: Layer) -> float:
@@ -216,7 +219,7 @@ def pulled(
         return float("nan")
     if change.shape != gradient.shape:
         return float("nan")
-    return float(np.vdot(reference.wide(gradient), change))
+    return float(np.vdot(losses.wide(gradient), change))
 
 
 def adjoint_error(gradient: Array | None, direction: Array, change: float) -> float:
@@ -225,7 +228,7 @@ def adjoint_error(gradient: Array | None, direction: Array, change: float) -> fl
         return float("nan")
     if gradient is None or gradient.shape != direction.shape:
         return float("inf")
-    gradient = reference.wide(gradient)
+    gradient = losses.wide(gradient)
     if not np.isfinite(gradient).all():
         return float("inf")
     gap = abs(float(np.vdot(gradient, direction)) - change)

@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from common.recipes import Recipe
+from common.recipe import Recipe
 
 Document = dict[str, Any]
 MARKS = {"same": "✓", "same within rounding": "✓", "different": "✗"}  # else "?"
@@ -36,10 +36,16 @@ def header(document: Document) -> str:
             (
                 "data",
                 f"{data['name']}, {data['train']:,} training and {data['test']:,} test images, "
-                f"sha256 {data['sha256'][:12]}",
+                + (f"{data['prepared']}, " if data.get("prepared") else "")
+                + f"sha256 {data['sha256'][:12]}",
             )
         )
-        rows.append(("recipe", f"{recipe_line(document['recipe'])}, {document['dtype']}"))
+        recipe = document["recipe"]
+        rows.append(("recipe", f"{recipe_line(recipe)}, {document['dtype']}"))
+        if recipe.get("train_images"):
+            rows.append(("", "a few steps on a few images: it trains, its accuracy says nothing"))
+        if recipe.get("published"):
+            rows.append(("", f"published: {recipe['published']}"))
     for side, backend in document["backends"].items():
         if backend["framework"]:
             threads = "1 thread" if backend["threads"] == 1 else f"{backend['threads']} threads"
@@ -52,22 +58,32 @@ def header(document: Document) -> str:
                 )
             )
     rows.append(("seed", f"{document['seed']}: weights and order drawn once, given to both"))
-    return "\n".join(f"{name:<8} {value}" for name, value in rows)
+    return "\n".join(f"{name:<8} {value}".rstrip() for name, value in rows)
 
 
 def recipe_line(recipe: Document) -> str:
     """The recipe in one line."""
-    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items()}
-    known = Recipe(**fields)
-    decay = (
-        f", x{known.decay:g} after epoch {' and '.join(map(str, known.decay_after))}"
-        if known.decay_after
-        else ""
-    )
-    return (
-        f"{known.name}: SGD {known.learning_rate:g}{decay}, momentum {known.momentum:g}, "
-        f"batch {known.batch_size}, {known.epochs} epoch{'s' if known.epochs != 1 else ''}"
-    )
+    known = Recipe.from_dict(recipe)
+    adam = known.optimizer == "adam"
+    parts = [
+        f"{'Adam' if adam else 'SGD'} {known.learning_rate:g}",
+        known.decay_after and f"x{known.decay:g} after epoch {listed(known.decay_after)}",
+        not adam and f"momentum {known.momentum:g}",
+        known.weight_decay and f"weight decay {known.weight_decay:g}",
+        f"batch {known.batch_size}",
+        f"{known.epochs} epoch{'s' if known.epochs != 1 else ''}",
+        known.loss != "cross-entropy" and known.loss.replace("-", " "),
+        not known.shuffle and "unshuffled",
+        known.augment and "random crops and flips",
+        known.size and f"trained at {by(list(known.size))} pixels",
+    ]
+    return f"{known.name}: {', '.join(str(part) for part in parts if part)}"
+
+
+def listed(epochs: tuple[int, ...]) -> str:
+    """The first three of several epochs."""
+    shown = [str(epoch) for epoch in epochs[:3]]
+    return " and ".join(shown) if len(epochs) <= 3 else f"{', '.join(shown)} and so on"
 
 
 def layer_table(document: Document) -> str:

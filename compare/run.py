@@ -13,23 +13,24 @@ from typing import Any
 import numpy as np
 
 from common import data as datasets
-from common import recipes, specs, tensors, weights
+from common import recipes, rules, specs, tensors, weights
 from common.data import DataSet
 from common.errors import UsageError, WorkerError
-from common.job import Build, Device, Dtype, TraceJob, TrainJob
-from common.layout import Layout
-from common.recipes import Recipe
+from common.job import Build, Device, Dtype, TraceJob, TrainJob, spec_of
+from common.layout import Layout, side_by_side
+from common.recipe import Recipe
 from common.result import fed_sha256
-from common.spec import Spec, shapes
+from common.spec import Spec, joint_shape, resized, shapes
+from compare import resume
 from compare.download import fetch
-from compare.evidence import DTYPES, SIDES, STEPS, Array
-from compare.folder import RunFolder, finite, write_json
+from compare.evidence import DTYPES, SIDES, STEPS, Array, steps_folder
+from compare.folder import RunFolder, finite, read_json, write_json
 from compare.progress import Reporter
 from compare.workers import Worker, check_python
 
-STEP_BATCH = 16  # images
-STEP_IMAGES = 76  # five batches, the last one smaller, as the last of an epoch may be
+STEP_BATCH = 16  # images, of a net of few multiply-adds
 PROBE_BATCH = 8  # more than one image, and enough that every relu is seen on and off
+LARGE = 500_000_000  # multiply-adds an image; a larger net's many values are seen on and off by 2
 PORTS = {"torch": "torch_impl.models", "keras": "tf_impl.models"}
 
 
@@ -55,6 +56,7 @@ class Options:
     jobs: int = 2
     quiet: bool = False
     train: bool = True  # `compare check` leaves the training out
+    checkpoint_every: int = 0  # epochs; 0: never
 
 
 @dataclass
@@ -67,22 +69,28 @@ class Outcome:
     recipe: Recipe
     device: str = ""
     data: DataSet | None = None
+    prepared: str = ""  # what was done to the images, in words
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
     layouts: dict[str, Layout] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     training: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def run(options: Options) -> Outcome:
-    """Fills a run folder with what both workers leave. CompareError for a user's mistake."""
+def run(options: Options, resumed: Path | None = None) -> Outcome:
+    """Fills a run folder with what both workers leave. CompareError for a user's mistake.
+
+    `resumed` is the folder of an interrupted run of these options, to go on with.
+    """
     spec = specs.get(options.model)
     recipe = recipe_of(options)
     check_layout(options, options.device)
     pythons = {side: check_python(side, options.python.get(side, sys.executable)) for side in SIDES}
-    data = load_data(options, spec, recipe) if options.train else None
+    data, prepared = load_data(options, spec, recipe) if options.train else (None, "")
     with ExitStack() as stack:
-        folder = stack.enter_context(RunFolder(options.out, options.model)).path
-        outcome = Outcome(options, spec, folder, recipe, data=data)
+        folder = stack.enter_context(RunFolder(options.out, options.model, resumed)).path
+        outcome = Outcome(options, spec, folder, recipe, data=data, prepared=prepared)
+        if options.train:
+            resume.note(outcome) if resumed is None else resume.check(outcome)
         reporter = stack.enter_context(Reporter(SIDES, options.quiet))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
         workers = {
@@ -92,6 +100,8 @@ def run(options: Options) -> Outcome:
         prepare(outcome, scratch)
         get_ready(outcome, workers)
         in_turn_or_at_once(outcome, workers, scratch, reporter)
+        if outcome.data is not None:
+            write_json(folder / "fed.json", to_be_fed(outcome, scratch))
     return outcome
 
 
@@ -115,11 +125,23 @@ def prepare(outcome: Outcome, scratch: Path) -> None:
     """Writes what both workers are given, while they are still importing their frameworks."""
     spec, seed, folder = outcome.spec, outcome.options.seed, outcome.folder
     tensors.save(folder / "probe-weights.safetensors", weights.draw(spec, seed, "probe"))
-    tensors.save(folder / "initial-weights.safetensors", weights.draw(spec, seed))
-    tensors.save(folder / "probe.safetensors", probe(spec, seed, PROBE_BATCH, scaled=True))
-    prepare_steps(outcome, scratch)
+    tensors.save(folder / "probe.safetensors", probe(spec, seed, probe_batch(spec), scaled=True))
+    prepare_steps(spec, outcome.recipe, seed, folder, scratch)
     if outcome.data is not None:
         prepare_data(outcome, outcome.data, scratch)
+
+
+def probe_batch(spec: Spec) -> int:
+    """Images of the probe."""
+    return PROBE_BATCH if multiply_adds(spec) <= LARGE else 2
+
+
+def multiply_adds(spec: Spec) -> int:
+    """Of one image."""
+    known = shapes(spec)
+    return sum(
+        rules.multiply_adds(layer, [known[name] for name in layer.reads]) for layer in spec.layers
+    )
 
 
 def probe(spec: Spec, seed: int, images: int, scaled: bool) -> dict[str, Array]:
@@ -129,66 +151,113 @@ def probe(spec: Spec, seed: int, images: int, scaled: bool) -> dict[str, Array]:
     return {**drawn, "labels": weights.probe_labels(classes, seed, images)}
 
 
-def prepare_steps(outcome: Outcome, scratch: Path) -> None:
-    """Drawn images for the rung that takes a few steps in float64."""
-    (name,) = outcome.spec.inputs
-    drawn = probe(outcome.spec, outcome.options.seed, STEP_IMAGES, scaled=False)
-    first = {key: array[:STEP_BATCH] for key, array in drawn.items()}
-    rate = np.asarray(outcome.recipe.rate(0))
-    tensors.save(outcome.folder / "first-batch.safetensors", {**first, "rate": rate})
+def prepare_steps(spec: Spec, recipe: Recipe, seed: int, folder: Path, scratch: Path) -> None:
+    """Initial weights, and drawn images, for the rung that takes a few steps in float64."""
+    initial = weights.draw(spec, seed, recipe.initial)
+    tensors.save(folder / "initial-weights.safetensors", initial)
+    spec = resized(spec, recipe.size)
+    size = step_batch(spec)
+    images = 4 * size + 3 * size // 4  # five batches, the last one smaller, as in an epoch
+    drawn = probe(spec, seed, images, scaled=False)
+    first = {key: array[:size] for key, array in drawn.items()}
+    tensors.save(folder / "first-batch.safetensors", first)
     for steps, batch in ((1, first), (10, drawn)):
-        x, y = batch[name], batch["labels"]
+        x, y = side_by_side([batch[name] for name in spec.inputs]), batch["labels"]
         arrays = {"x_train": x, "y_train": y, "x_test": x[:1], "y_test": y[:1]}
         tensors.save(scratch / f"data-{steps}.safetensors", arrays)
-        epochs = step_recipe(outcome.recipe, steps).epochs
-        orders = np.tile(np.arange(len(y), dtype=np.int32), (epochs, 1))
+        orders = np.tile(np.arange(len(y), dtype=np.int32), (1 if steps == 1 else 2, 1))
         tensors.save(scratch / f"orders-{steps}.safetensors", {"orders": orders})
 
 
-def step_recipe(recipe: Recipe, steps: int) -> Recipe:
+def step_batch(spec: Spec) -> int:
+    """Images of one step."""
+    return STEP_BATCH if multiply_adds(spec) <= LARGE // 10 else 4
+
+
+def step_recipe(recipe: Recipe, steps: int, batch_size: int) -> Recipe:
     """The recipe for so few steps: ten are two epochs of five, the rate decayed between them."""
-    epochs = 1 if steps == 1 else 2
-    return replace(recipe, epochs=epochs, batch_size=STEP_BATCH, decay_after=(1,))
+    epochs, decay = 1 if steps == 1 else 2, recipe.decay if recipe.decay < 1 else 0.1
+    return replace(
+        recipe, epochs=epochs, batch_size=batch_size, decay=decay, decay_after=(1,), augment=False
+    )
 
 
 def prepare_data(outcome: Outcome, data: DataSet, scratch: Path) -> None:
     """Writes the data normalised, with the order of every epoch."""
     options, recipe, folder = outcome.options, outcome.recipe, outcome.folder
-    arrays = normalised(data, recipe, options.dtype)
     orders = datasets.orders(len(data.y_train), recipe.epochs, options.seed)
-    to_be_fed = {
-        "train": [fed_sha256(arrays["x_train"][order], data.y_train[order]) for order in orders],
-        "test": fed_sha256(arrays["x_test"], data.y_test),
-    }
-    write_json(folder / "fed.json", to_be_fed)
+    if not recipe.shuffle:
+        orders[:] = np.arange(len(data.y_train))
     tensors.save(folder / "orders.safetensors", {"orders": orders})
     tensors.save(folder / "test-labels.safetensors", {"labels": data.y_test})
+    arrays = normalised(data, recipe, options.dtype)
     tensors.save(scratch / "data.safetensors", arrays)
 
 
-def load_data(options: Options, spec: Spec, recipe: Recipe) -> DataSet:
-    """The data set asked for, or the model's own. DataError where it does not fit the model."""
-    (shape,) = spec.inputs.values()
-    image_shape = (shape[0], shape[1], shape[2])
-    name = options.data or spec.data
+def to_be_fed(outcome: Outcome, scratch: Path) -> dict[str, Any]:
+    """Digests of what both sides should have been fed: one an epoch, and one of the test images."""
+    arrays = tensors.load(scratch / "data.safetensors")
+    orders = tensors.load(outcome.folder / "orders.safetensors")["orders"]
+
+    def epoch_sha256(epoch: int, order: Array) -> str:
+        x = arrays["x_train"][order]
+        if outcome.recipe.augment:
+            x = datasets.augment(x, outcome.options.seed, epoch)
+        return fed_sha256(x, arrays["y_train"][order])
+
+    return {
+        "train": [epoch_sha256(epoch, order) for epoch, order in enumerate(orders)],
+        "test": fed_sha256(arrays["x_test"], arrays["y_test"]),
+    }
+
+
+def load_data(options: Options, spec: Spec, recipe: Recipe) -> tuple[DataSet, str]:
+    """The data set asked for, or the recipe's, or the model's own; and what was done to fit it.
+
+    DataError where it does not fit the model.
+    """
+    image_shape = joint_shape(resized(spec, recipe.size))
+    name = options.data or recipe.data or spec.data
     if options.download:
         fetch(name, options.data_dir, options.python.get("torch", sys.executable), options.timeout)
     data = datasets.load(name, data_dir=options.data_dir, image_shape=image_shape)
+    data, prepared = fitted(data, image_shape, recipe, whole=bool(options.data))
     datasets.check_fits(data, image_shape, shapes(spec)[spec.outputs[0]][0])
     if recipe.batch_size > len(data.y_train):
         raise UsageError(
             f"--batch-size {recipe.batch_size}: larger than the {len(data.y_train):,} training "
             f"images of {data.name}"
         )
-    return data
+    return data, prepared
+
+
+def fitted(
+    data: DataSet, image_shape: tuple[int, int, int], recipe: Recipe, whole: bool
+) -> tuple[DataSet, str]:
+    """The images as the recipe wants them, and in words what was done.
+
+    A recipe may take only some of a data set that it has chosen itself, never of the user's.
+    """
+    before = data.x_train.shape[1:]
+    train, test = (None, None) if whole else (recipe.train_images, recipe.test_images)
+    changed = replace(
+        data,
+        x_train=datasets.fit(data.x_train[:train], image_shape, recipe.fit),
+        y_train=data.y_train[:train],
+        x_test=datasets.fit(data.x_test[:test], image_shape, recipe.fit),
+        y_test=data.y_test[:test],
+    )
+    after = changed.x_train.shape[1:]
+    shape = (before[0], before[1], before[2])
+    return changed, datasets.described(shape, (after[0], after[1], after[2]), recipe.fit)
 
 
 def normalised(data: DataSet, recipe: Recipe, dtype: Dtype) -> dict[str, Array]:
     """What both workers read: normalised images and their labels."""
     return {
-        "x_train": datasets.normalise(data.x_train, recipe.mean, recipe.std, dtype),
+        "x_train": datasets.normalise(data.x_train, recipe.mean, recipe.std, dtype, recipe.divisor),
         "y_train": data.y_train,
-        "x_test": datasets.normalise(data.x_test, recipe.mean, recipe.std, dtype),
+        "x_test": datasets.normalise(data.x_test, recipe.mean, recipe.std, dtype, recipe.divisor),
         "y_test": data.y_test,
     }
 
@@ -256,48 +325,72 @@ def in_turn_or_at_once(
 
 def do_jobs(outcome: Outcome, side: str, worker: Worker, scratch: Path, reporter: Reporter) -> None:
     """Traces in both precisions, takes a few steps, trains."""
-    folder = outcome.folder / side
+    folder, recipe = outcome.folder / side, outcome.recipe
     for dtype in DTYPES:
         reporter.phase(side, f"traces in {dtype}")
         build = build_of(outcome, side, dtype, "probe-weights")
         trace_path = absolute(folder / f"trace-{dtype}.safetensors")
-        worker.ask(TraceJob(build, absolute(outcome.folder / "probe.safetensors"), trace_path))
-    build = build_of(outcome, side, "float64", "initial-weights")
+        given = absolute(outcome.folder / "probe.safetensors")
+        worker.ask(TraceJob(build, given, trace_path, recipe.loss, recipe.shares))
+    build = build_of(outcome, side, "float64", "initial-weights", recipe.size)
     if outcome.device == "cpu":
         build = replace(build, layout="nhwc")  # the one in which Keras can train there
-    for steps in STEPS:
-        reporter.phase(side, f"takes {steps} step{'s' if steps > 1 else ''} in float64")
-        data = absolute(scratch / f"data-{steps}.safetensors")
-        orders = absolute(scratch / f"orders-{steps}.safetensors")
-        out = absolute(folder / f"steps-{steps}")
-        worker.ask(TrainJob(build, step_recipe(outcome.recipe, steps), data, orders, out))
-    rounded = replace(build, dtype="float32")
-    data, orders = (absolute(scratch / f"{name}-1.safetensors") for name in ("data", "orders"))
-    out = absolute(folder / "steps-1-float32")
-    worker.ask(TrainJob(rounded, step_recipe(outcome.recipe, 1), data, orders, out))
+    for steps, dtype in [*((n, "float64") for n in STEPS), (1, "float32")]:
+        reporter.phase(side, f"takes {steps} step{'s' if steps > 1 else ''} in {dtype}")
+        build = replace(build, dtype="float64" if dtype == "float64" else "float32")
+        worker.ask(step_job(build, recipe, steps, outcome.options.seed, scratch, folder))
     if outcome.data is not None:
         train(outcome, side, worker, scratch, reporter, len(outcome.data.y_train))
+
+
+def step_job(
+    build: Build, recipe: Recipe, steps: int, seed: int, scratch: Path, folder: Path
+) -> TrainJob:
+    """What a side is asked, to take one step or ten from the prepared files."""
+    return TrainJob(
+        build,
+        step_recipe(recipe, steps, step_batch(spec_of(build))),
+        absolute(scratch / f"data-{steps}.safetensors"),
+        absolute(scratch / f"orders-{steps}.safetensors"),
+        absolute(folder / steps_folder(steps, build.dtype)),
+        seed,
+        slots=recipe.optimizer == "adam" and steps == 1,
+    )
 
 
 def train(
     outcome: Outcome, side: str, worker: Worker, scratch: Path, reporter: Reporter, images: int
 ) -> None:
     """The training itself, epoch by epoch on the progress line."""
+    folder, options = outcome.folder / side, outcome.options
+    if (folder / "history.json").exists():  # finished before the run was interrupted
+        outcome.training[side] = {"history": read_json(folder / "history.json")}
+        return
     total = outcome.recipe.epochs * images
     reporter.phase(side, "trains", total)
     job = TrainJob(
-        build_of(outcome, side, outcome.options.dtype, "initial-weights"),
+        build_of(outcome, side, options.dtype, "initial-weights", outcome.recipe.size),
         outcome.recipe,
         absolute(scratch / "data.safetensors"),
         absolute(outcome.folder / "orders.safetensors"),
-        absolute(outcome.folder / side),
+        absolute(folder),
+        options.seed,
+        keep=True,
+        checkpoint_every=options.checkpoint_every,
+        resume=True,
     )
     done = worker.ask(job, lambda event: reporter.advance(side, event["samples"], total))
     outcome.training[side] = done
-    write_json(outcome.folder / side / "history.json", finite(done["history"]))
+    write_json(folder / "history.json", finite(done["history"]))
 
 
-def build_of(outcome: Outcome, side: str, dtype: str, weights_name: str) -> Build:
+def build_of(
+    outcome: Outcome,
+    side: str,
+    dtype: str,
+    weights_name: str,
+    size: tuple[int, int] | None = None,
+) -> Build:
     """The side's own port of the model."""
     return Build(
         port=f"{PORTS[side]}.{outcome.spec.port}",
@@ -306,6 +399,7 @@ def build_of(outcome: Outcome, side: str, dtype: str, weights_name: str) -> Buil
         dtype="float64" if dtype == "float64" else "float32",
         layout=outcome.layouts[side],
         device="cuda" if outcome.device == "cuda" else "cpu",
+        size=size,
     )
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,56 +43,71 @@ def trace(
     workers: dict[str, Worker], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[Build], Trace]:
     """Traces one port on a probe drawn from seed 0 (or `seed`); each question is asked once."""
-    known: dict[tuple[Build, int], Trace] = {}
+    known: dict[tuple[object, ...], Trace] = {}
     room = tmp_path_factory.mktemp("traces")
     numbers = itertools.count()
 
-    def ask(side: str, port: str, spec: str, dtype: str, layout: str, seed: int) -> Trace:
-        key = (side, port, spec, dtype, layout, seed)
+    def ask(
+        side: str, port: str, spec: str, dtype: str, layout: str, seed: int, batch: int, **loss: Any
+    ) -> Trace:
+        key = (side, port, spec, dtype, layout, seed, batch)
         if key not in known:
-            given, probe = give(room, spec, seed)
+            given, probe = give(room, spec, seed, batch)
             build = Build(port, spec, str(given), dtype, layout, "cpu")
             out = room / f"{next(numbers)}.safetensors"
-            workers[side].ask(TraceJob(build, str(probe), str(out)))
+            workers[side].ask(TraceJob(build, str(probe), str(out), **loss))
             known[key] = Trace.load(out)
         return known[key]
 
     return ask
 
 
-def give(room: Path, spec: str, seed: int) -> tuple[Path, Path]:
+def give(room: Path, spec: str, seed: int, batch: int) -> tuple[Path, Path]:
     """Probe weights and probe of a spec, written for a worker."""
-    stem = f"{spec.rpartition('/')[2].replace(':', '-')}-{seed}"
+    stem = f"{spec.rpartition('/')[2].replace(':', '-')}-{seed}-{batch}"
     given, probe = room / f"{stem}-weights", room / f"{stem}-probe"
     if not given.exists():
         known = spec_of(Build("", spec, ""))
         tensors.save(given, weights.draw(known, seed, "probe"))
-        tensors.save(probe, probe_of(known, seed))
+        tensors.save(probe, probe_of(known, seed, batch))
     return given, probe
 
 
-def probe_of(spec: Spec, seed: int) -> dict[str, np.ndarray]:
+def probe_of(spec: Spec, seed: int, batch: int = 8) -> dict[str, np.ndarray]:
     classes = shapes(spec)[spec.outputs[0]][0]
-    labels = weights.probe_labels(classes, seed, 8)
-    return {**weights.probe_inputs(spec, seed, 8), "labels": labels}
+    labels = weights.probe_labels(classes, seed, batch)
+    return {**weights.probe_inputs(spec, seed, batch), "labels": labels}
 
 
 @pytest.fixture(scope="session")
 def evidence(trace: Callable[..., Trace]) -> Judge:
     """Evidence on a pair of ports, both in one layout of maps."""
 
-    def gather(torch: str, keras: str, spec: str, seed: int = 0, layout: str = "nhwc") -> Evidence:
+    def gather(
+        torch: str,
+        keras: str,
+        spec: str,
+        seed: int = 0,
+        layout: str = "nhwc",
+        batch: int = 8,
+        loss: str = "cross-entropy",
+        shares: tuple[float, ...] = (),
+    ) -> Evidence:
         known = spec_of(Build("", spec, ""))
         ports = {"torch": torch, "keras": keras}
         return Evidence(
             known,
             weights.draw(known, seed, "probe"),
-            probe_of(known, seed),
+            probe_of(known, seed, batch),
             {
-                (side, dtype): trace(side, ports[side], spec, dtype, layout, seed)
+                (side, dtype): trace(
+                    side, ports[side], spec, dtype, layout, seed, batch, loss=loss, shares=shares
+                )
                 for side in SIDES
                 for dtype in DTYPES
             },
+            loss,
+            shares,
         )
 
     return gather

@@ -11,7 +11,7 @@ import pytest
 
 from common import data, recipes, weights
 from common.errors import UsageError
-from common.recipes import Recipe
+from common.recipe import Recipe
 from common.spec import Spec, batch_norm, conv, dense, flatten, relu
 from common.specs.lenet import LENET
 
@@ -46,14 +46,14 @@ def equal(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:
 # ---- seeds and names
 
 
-@pytest.mark.parametrize("law", ["training", "probe"])
+@pytest.mark.parametrize("law", ["lecun", "probe"])
 def test_the_same_seed_draws_the_same_numbers(law):
     equal(weights.draw(LENET, 3, law), weights.draw(LENET, 3, law))
 
 
 def test_another_seed_or_law_draws_other_numbers_for_every_weight():
     first = weights.draw(LENET, 0, "probe")
-    for other in (weights.draw(LENET, 1, "probe"), weights.draw(LENET, 0, "training")):
+    for other in (weights.draw(LENET, 1, "probe"), weights.draw(LENET, 0, "lecun")):
         assert [name for name in first if np.mean(first[name] == other[name]) > 0.01] == []
 
 
@@ -76,7 +76,7 @@ def test_a_layer_added_leaves_the_numbers_of_the_others_as_they_were():
         dense("last", 5),  # 5 x (3 + 1)
         params=6 + 76 + 51 + 20,
     )
-    for law in ("training", "probe"):
+    for law in ("lecun", "probe"):
         before, after = weights.draw(small, 7, law), weights.draw(grown, 7, law)
         equal({name: after[name] for name in before}, before)
 
@@ -97,7 +97,7 @@ def test_the_tensors_are_named_by_layer_and_shaped_by_the_spec():
     }
 
 
-@pytest.mark.parametrize("law", ["training", "probe"])
+@pytest.mark.parametrize("law", ["lecun", "probe"])
 def test_every_tensor_is_single_precision(law):
     drawn = weights.draw(WIDE, 0, law)
     assert {array.dtype for array in drawn.values()} == {np.dtype(np.float32)}
@@ -107,7 +107,7 @@ def test_every_tensor_is_single_precision(law):
 # ---- the laws
 
 
-@pytest.mark.parametrize("law", ["training", "probe"])
+@pytest.mark.parametrize("law", ["lecun", "probe"])
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(
     "name, fan_in",
@@ -228,7 +228,7 @@ def test_lenets_rate_is_what_float32_holds_of_a_hundredth_then_of_a_tenth_of_it(
 
 
 def test_the_momentum_is_what_float32_holds_of_nine_tenths():
-    assert recipes.get("lenet").momentum_float32 == 15_099_494 / 2**24 == 0.8999999761581421
+    assert recipes.get("lenet").float32("momentum") == 15_099_494 / 2**24 == 0.8999999761581421
 
 
 def test_a_recipe_is_changed_where_a_value_is_given_and_nowhere_else():
@@ -249,7 +249,7 @@ def test_zero_epochs_are_a_value_that_is_given():
 
 
 def test_an_unknown_recipe_is_refused_with_the_nearest_and_all_that_are_known():
-    wanted = "lenet has no recipe 'defualt': did you mean default? recipes: default"
+    wanted = "lenet has no recipe 'defualt': did you mean default? recipes: default, paper"
     with pytest.raises(UsageError, match=re.escape(wanted)):
         recipes.get("lenet", "defualt")
     with pytest.raises(UsageError, match=re.escape("lenet has no recipe 'xyz': recipes: default")):

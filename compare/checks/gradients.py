@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from common import reference
+from common import losses, reference
 from common.rules import Tensor
 from common.spec import tensors
 from compare import isolate
@@ -107,8 +107,9 @@ def judged(float64: float, float32: float, is_zero: bool) -> Verdict:
 
 def loss_error(evidence: Evidence) -> float:
     """The worst gap among both sides' losses and the reference's, in float64."""
-    logits = evidence.reference[evidence.spec.outputs[0]]
-    expected = reference.cross_entropy(logits, evidence.probe["labels"])
+    outputs = [evidence.reference[name] for name in evidence.spec.outputs]
+    shares = [evidence.share(name) for name in evidence.spec.outputs]
+    expected = losses.total(evidence.loss, shares, outputs, evidence.probe["labels"])
     torch, keras = evidence.pair("loss", "float64")
     return max(
         relative_error(torch, keras),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from common import reference
+from common import losses
 from compare.evidence import SIDES, Evidence, Training
 from compare.thresholds import OUTCOME_GAP, REPORTED_LOSS
 from compare.verdict import Check, Verdict
@@ -42,7 +42,7 @@ def misreported(training: Training, side: str) -> str:
     said, found = training.histories[side][-1], accuracy(training, side)
     if said["test_accuracy"] != found:
         return f"reports an accuracy of {said['test_accuracy']:.2%}, its logits give {found:.2%}"
-    loss = float(reference.cross_entropy(training.logits[side], training.labels))
+    loss = float(losses.LOSSES[training.loss](training.logits[side], training.labels))
     if not abs(said["test_loss"] - loss) <= REPORTED_LOSS * max(loss, 1e-3):
         return f"reports a test loss of {said['test_loss']:.4f}, its logits give {loss:.4f}"
     return ""
@@ -50,7 +50,8 @@ def misreported(training: Training, side: str) -> str:
 
 def accuracy(training: Training, side: str) -> float:
     """Share of the test images whose largest logit is their label's."""
-    hits = training.logits[side].argmax(axis=1) == training.labels
+    scores = losses.scores(training.loss, training.logits[side])
+    hits = scores.argmax(axis=1) == training.labels
     return int(hits.sum()) / len(hits)
 
 

@@ -1,0 +1,60 @@
+"""`--resume RUN`: what an interrupted run was asked for, and whether going on is the same run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from common.errors import UsageError
+from compare.evidence import SIDES
+from compare.folder import read_json, reading, write_json
+
+if TYPE_CHECKING:
+    from compare.run import Options, Outcome
+
+FILE = "request.json"
+PATHS = ("out", "data_dir")
+
+
+def note(outcome: Outcome) -> None:
+    """Writes what the run was asked for, before any work."""
+    options = {k: str(v) if k in PATHS and v else v for k, v in asdict(outcome.options).items()}
+    data = outcome.data
+    request = {"options": options, "data_sha256": data.sha256 if data else None}
+    write_json(outcome.folder / FILE, request)
+
+
+def options_of(folder: Path) -> Options:
+    """The options of the run in `folder`. UsageError where there is nothing to go on with."""
+    if not folder.is_dir():
+        raise UsageError(f"--resume {folder}: expected a run folder, found no folder of that name")
+    if not (folder / FILE).exists():
+        raise UsageError(f"--resume {folder}: expected the folder of a run, found no {FILE} in it")
+    if all((folder / side / "history.json").exists() for side in SIDES):
+        raise UsageError(
+            f"--resume {folder}: both sides have finished there; `compare report {folder}` prints "
+            "the report again"
+        )
+    return read_options(folder)
+
+
+def read_options(folder: Path) -> Options:
+    """What `note` wrote. UsageError where it is not there, or damaged."""
+    from compare.run import Options
+
+    with reading(folder):
+        fields: dict[str, Any] = read_json(folder / FILE)["options"]
+        options: dict[str, Any] = {k: Path(v) if k in PATHS and v else v for k, v in fields.items()}
+        return Options(**options)
+
+
+def check(outcome: Outcome) -> None:
+    """UsageError where the data are no longer those that the run began with."""
+    found = outcome.data.sha256 if outcome.data else None
+    expected = read_json(outcome.folder / FILE)["data_sha256"]
+    if found != expected:
+        raise UsageError(
+            f"--resume {outcome.folder}: the run began on data with sha256 {expected[:12]}…, found "
+            f"{str(found)[:12]}…; a run on other data is another run"
+        )

@@ -1,0 +1,56 @@
+"""The net that drops, in Keras."""
+
+import keras
+from keras import layers
+
+
+class Dropping(keras.Model):
+    def __init__(self, keep1=0.9, rate1=0.25):
+        super().__init__()
+        self.conv1 = layers.Conv2D(4, 3)
+        self.bn1 = layers.BatchNormalization(epsilon=1e-5, momentum=keep1)
+        self.relu1 = layers.ReLU()
+        self.conv2 = layers.Conv2D(4, 3, use_bias=False)
+        self.bn2 = layers.BatchNormalization(epsilon=1e-3, momentum=0.75)
+        self.relu2 = layers.ReLU()
+        self.drop1 = layers.Dropout(rate1)
+        self.pool = layers.MaxPooling2D(2)
+        self.flatten = layers.Flatten()
+        self.drop2 = layers.Dropout(0.5)
+        self.fc = layers.Dense(5)
+
+    def call(self, x):
+        x = self.relu1(self.bn1(self.conv1(x)))
+        x = self.relu2(self.bn2(self.conv2(x)))
+        x = self.drop1(x)
+        return self.fc(self.drop2(self.flatten(self.pool(x))))
+
+
+class ForgetsFaster(Dropping):
+    def __init__(self):
+        super().__init__(keep1=0.89)
+
+
+class DropsMore(Dropping):
+    def __init__(self):
+        super().__init__(rate1=0.3)
+
+
+class FrozenNorm(Dropping):
+    """bn2 stays in evaluation mode."""
+
+    def call(self, x):
+        x = self.relu1(self.bn1(self.conv1(x)))
+        x = self.relu2(self.bn2(self.conv2(x), training=False))
+        x = self.drop1(x)
+        return self.fc(self.drop2(self.flatten(self.pool(x))))
+
+
+class DropsOnItsOwn(Dropping):
+    """A mask that no other framework can know."""
+
+    def call(self, x):
+        x = self.relu1(self.bn1(self.conv1(x)))
+        x = self.relu2(self.bn2(self.conv2(x)))
+        x = keras.random.dropout(self.drop1(x), 0.25)
+        return self.fc(self.drop2(self.flatten(self.pool(x))))

@@ -1,0 +1,181 @@
+"""A run that was stopped half-way goes on to the very end that it would have had."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common import recipes, tensors, weights
+from common.data import orders
+from common.job import Build, TrainJob, spec_of
+from compare.evidence import SIDES
+from compare.run import PORTS
+
+ROOT = Path(__file__).parent.parent
+MODELS = {"lenet": "sgd", "keras-cnn": "adam", "digits-cnn": "batch norm"}
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    """A short training of a model, four epochs on a few drawn images."""
+
+    def make(side: str, model: str, out: Path, epochs: int = 4, **more: object) -> TrainJob:
+        spec = spec_of(Build("", model, ""))
+        room = tmp_path_factory.mktemp("given")
+        tensors.save(room / "weights", weights.draw(spec, 0))
+        (name,) = spec.inputs
+        x, y = weights.probe_inputs(spec, 0, 40)[name], weights.probe_labels(10, 0, 40)
+        data = {"x_train": x, "y_train": y, "x_test": x[:8], "y_test": y[:8]}
+        tensors.save(room / "data", data)
+        tensors.save(room / "orders", {"orders": orders(40, epochs, seed=0)})
+        build = Build(f"{PORTS[side]}.{spec.port}", model, str(room / "weights"), "float32", "nhwc")
+        recipe = recipes.get(model, batch_size=16)
+        files = (str(room / name) for name in ("data", "orders"))
+        return TrainJob(build, recipe, *files, str(out), **more)
+
+    return make
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("model", MODELS)
+def test_a_training_goes_on_from_its_checkpoint_bit_for_bit(workers, job, tmp_path, side, model):
+    whole, half = tmp_path / "whole", tmp_path / "half"
+    workers[side].ask(job(side, model, whole))
+    workers[side].ask(job(side, model, half, epochs=2, checkpoint_every=1))
+    first = np.concatenate([tensors.load(half / "losses.safetensors")["losses"]])
+    workers[side].ask(job(side, model, half, resume=True))
+    for file in ("weights", "losses", "test-logits"):
+        one, other = (tensors.load(place / f"{file}.safetensors") for place in (whole, half))
+        for name, array in one.items():
+            np.testing.assert_array_equal(array, other[name], strict=True, err_msg=name)
+    resumed = tensors.load(half / "losses.safetensors")["losses"]
+    np.testing.assert_array_equal(resumed[: len(first)], first)
+    assert len(resumed) == 2 * len(first)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, environment):
+    """A finished run of two epochs on digits, with a checkpoint after each."""
+    place = tmp_path_factory.mktemp("run")
+    done = compare(
+        place, environment,
+        "run", "--model", "digits-cnn", "--epochs", "2", "--checkpoint-every", "1", "--out", "run",
+        "--curves", "curves.svg",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return place
+
+
+def compare(place: Path, environment, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "compare", *arguments],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def interrupted(run, tmp_path_factory) -> Path:
+    """The same folder as a Ctrl-C in the second epoch leaves it: torch finished, keras has not."""
+    place = tmp_path_factory.mktemp("interrupted")
+    shutil.copytree(run / "run", place / "run")
+    for name in ("manifest.json", "result.json", "report.txt", "fed.json"):
+        (place / "run" / name).unlink()
+    for name in ("history.json", "weights.safetensors", "losses.safetensors", "net.keras"):
+        (place / "run/keras" / name).unlink()
+    arrays, history = tensors.read(place / "run/keras/checkpoint.safetensors")
+    kept = {name: array.copy() for name, array in arrays.items() if name != "losses.1"}
+    # the weights are those of epoch 2: only the history tells the worker where to go on
+    tensors.save(place / "run/keras/checkpoint.safetensors", kept, history[:1])
+    return place
+
+
+def test_the_command_goes_on_with_the_options_and_the_data_of_the_run(interrupted, environment):
+    done = compare(interrupted, environment, "run", "--resume", "run", "--json", "-", "--quiet")
+    assert done.returncode in (0, 4), done.stderr
+    result = json.loads(done.stdout)
+    assert result["model"] == "digits-cnn"
+    assert [row["epoch"] for row in result["backends"]["keras"]["history"]] == [1, 2]
+    assert [row["epoch"] for row in result["backends"]["torch"]["history"]] == [1, 2]
+    batches = next(check for check in result["checks"] if check["id"] == "batches")
+    assert batches["verdict"] == "same"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--resume", "run"], ["both sides have finished"]),
+        (["--resume", "nowhere"], ["--resume nowhere", "no folder"]),
+        (["--resume", "run", "--seed", "3"], ["leave out --seed"]),
+        ([], ["--model NAME"]),
+    ],
+)
+def test_what_cannot_go_on_is_refused(run, environment, arguments, words):
+    done = compare(run, environment, "run", *arguments)
+    assert done.returncode == 2
+    assert [word for word in words if word not in done.stderr] == [], done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_curves_are_drawn(run):
+    assert "torch" in (run / "curves.svg").read_text()
+
+
+def test_both_nets_are_kept_as_their_frameworks_keep_them(run):
+    state = tensors.load(run / "run/torch/net.safetensors")
+    assert state["conv.weight"].shape == (16, 1, 5, 5)
+    assert state["bn.num_batches_tracked"] == 2 * 14
+    assert (run / "run/keras/net.keras").stat().st_size > 10_000
+
+
+def test_predict_gives_what_the_run_gave_for_a_test_image(run, environment):
+    done = compare(run, environment, "predict", "run", "0", "7", "--json", "-", "--quiet")
+    assert done.returncode == 0, done.stderr
+    first, eighth = json.loads(done.stdout)["images"]
+    labels = tensors.load(run / "run/test-labels.safetensors")["labels"]
+    assert (first["label"], eighth["label"]) == (labels[0], labels[7])
+    for side in SIDES:
+        made = tensors.load(run / f"run/{side}/test-logits.safetensors")["logits"]
+        np.testing.assert_allclose(first[side], made[0], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(eighth[side], made[7], rtol=1e-4, atol=1e-6)
+        assert abs(sum(first[side]) - 1) < 1e-5
+
+
+def test_predict_reads_a_picture(run, environment, tmp_path):
+    from PIL import Image
+
+    from common import data
+
+    images = data.load("digits").x_test
+    picture = Image.fromarray((images[3, 0] * (255 / 16)).astype(np.uint8))
+    picture.save(tmp_path / "three.png")
+    arguments = [str(tmp_path / "three.png"), "3"]
+    done = compare(run, environment, "predict", "run", *arguments, "--json", "-", "--quiet")
+    assert done.returncode == 0, done.stderr
+    from_file, from_set = json.loads(done.stdout)["images"]
+    assert from_file["label"] is None
+    for side in SIDES:
+        np.testing.assert_allclose(from_file[side], from_set[side], atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        ("450", ["450", "0 to 449"]),
+        ("nothing.png", ["nothing.png", "No such file"]),
+    ],
+)
+def test_predict_refuses_what_is_no_image(run, environment, image, words):
+    done = compare(run, environment, "predict", "run", image, "--quiet")
+    assert done.returncode == 2
+    assert [word for word in words if word not in done.stderr] == [], done.stderr
+    assert "Traceback" not in done.stderr
