@@ -76,7 +76,7 @@ RECIPES = {
             mean=(0.5, 0.5, 0.5),
             std=(0.5, 0.5, 0.5),
             data="cifar10",
-            published="test accuracy 54%; the tutorial's editions show 53 to 58%",
+            published="test accuracy 53 to 58% in copies of the tutorial's output",
         ),
     ],
 }

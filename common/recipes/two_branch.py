@@ -1,0 +1,21 @@
+"""Recipes of the network of two inputs: the left and the right half of an image."""
+
+from common.recipe import Recipe
+
+MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of the 60,000 training images, pixels / 255
+
+RECIPES = {
+    "two-branch": [
+        # measured:
+        Recipe(
+            "default",
+            epochs=2,
+            batch_size=64,
+            learning_rate=0.01,
+            momentum=0.9,
+            mean=MNIST_MEAN,
+            std=MNIST_STD,
+            train_images=2000,
+        ),
+    ],
+}
