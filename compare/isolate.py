@@ -8,7 +8,7 @@ with J d from the reference's complex step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,7 +111,7 @@ def given(layer: Layer, trace: Trace) -> list[Array] | None:
     return complete if len(complete) == len(found) == len(layer.reads) else None
 
 
-def backward(evidence: Evidence, trace: Trace) -> dict[str, float]:
+def backward(evidence: Evidence, trace: Trace, faulty: Collection[str] = ()) -> dict[str, float]:
     """Every layer's own backward error: what it hands to its parameters and to its sources.
 
     It says something of a layer whose forward pass is right; the others have no derivative to
@@ -121,7 +121,8 @@ def backward(evidence: Evidence, trace: Trace) -> dict[str, float]:
     judged: dict[str, float] = {}
     for source in [*evidence.spec.inputs, *(layer.name for layer in evidence.spec.layers)]:
         error, readers = source_error(evidence, trace, source)
-        for reader in readers:  # those to blame, where it is not all of them
+        # Whoever is wrong forwards is wrong backwards too, and the other readers are not to blame.
+        for reader in [r for r in readers if r in faulty] or readers:
             judged[reader] = largest([judged.get(reader, np.nan), error])
     for layer in evidence.spec.layers:
         error = own_error(evidence, trace, layer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from compare.checks.gradients import GRADIENT_FLOAT64
 from compare.verdict import Verdict
 
 HERE = Path(__file__).parent
-RIGHT = {
+RIGHT: dict[str, dict[str, Any]] = {
     "lenet": {
         "torch": "torch_impl.models.lenet:LeNet",
         "keras": "tf_impl.models.lenet:LeNet",
@@ -23,6 +24,12 @@ RIGHT = {
         "torch": f"{HERE}/ports/branches_torch.py:Branches",
         "keras": f"{HERE}/ports/branches_keras.py:Branches",
         "spec": f"{HERE}/ports/branches_spec.py:BRANCHES",
+    },
+    "ops": {
+        "torch": f"{HERE}/ports/ops_torch.py:Ops",
+        "keras": f"{HERE}/ports/ops_keras.py:Ops",
+        "spec": f"{HERE}/ports/ops_spec.py:OPS",
+        "shares": (1.0, 0.3),
     },
 }
 BROKEN = sorted((HERE / "broken").glob("*.py"))
@@ -36,7 +43,7 @@ def expectation(path: Path) -> dict[str, object]:
     raise AssertionError(f"{path} has no EXPECT")
 
 
-def with_fault(path: Path) -> dict[str, str]:
+def with_fault(path: Path) -> dict[str, Any]:
     """The pair of ports of which one is the broken one."""
     expected = expectation(path)
     return RIGHT[str(expected["spec"])] | {str(expected["side"]): f"{path}:Port"}
@@ -51,11 +58,14 @@ def test_right_ports_pass_every_check(evidence, name, seed):
         assert not check.culprits
 
 
-def test_lenet_agrees_channels_first_on_both_sides(evidence):
-    gathered = evidence(**RIGHT["lenet"], layout="nchw")
+@pytest.mark.parametrize(
+    "name, layer, shape", [("lenet", "conv2", (16, 8, 8)), ("ops", "strided", (6, 5, 4))]
+)
+def test_ports_agree_channels_first_on_both_sides(evidence, name, layer, shape):
+    gathered = evidence(**RIGHT[name], layout="nchw")
     for side in ("torch", "keras"):
         shapes = {c.path: c.native_shape for c in gathered.traces[side, "float64"].calls}
-        assert shapes["conv2"] == (16, 8, 8)
+        assert shapes[layer] == shape
     for check in climb(gathered):
         assert check.verdict.agrees, f"{check.id}: {check.detail}"
 

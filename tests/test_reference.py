@@ -10,22 +10,32 @@ import pytest
 from scipy.signal import correlate2d
 
 from common import reference
-from common.reference import apply, cross_entropy, push_forward, ties
+from common.losses import cross_entropy
+from common.reference import apply, push_forward, ties
+from common.rules import RULES, output_shape
 from common.spec import (
     Layer,
     Spec,
+    adaptive_avg_pool,
     add,
     avg_pool,
     batch_norm,
     concat,
     conv,
     dense,
+    dropout,
     flatten,
     global_avg_pool,
+    lrn,
     max_pool,
+    padded_shortcut,
+    partial_conv,
+    rbf,
     relu,
+    scaled_tanh,
     sigmoid,
     softmax,
+    subsample,
     tanh,
 )
 from common.specs.lenet import LENET
@@ -205,6 +215,29 @@ def test_add_concat_and_flatten_move_whole_numbers_to_their_places():
     assert total[0, 2].tolist() == [[888.0, 999.0], [1110.0, 1221.0]]
 
 
+@pytest.mark.parametrize(
+    "layer, size",
+    [  # on maps of 5x6: the output's height and width, written out
+        (padded_shortcut("s", 5, 2), (3, 3)),
+        (padded_shortcut("s", 3, (1, 4)), (5, 2)),
+        (padded_shortcut("s", 4, 1), (5, 6)),
+    ],
+)
+def test_a_padded_shortcut_keeps_every_stride_th_place_before_maps_of_zeros(layer, size):
+    x, a = draw(2, 3, 5, 6), layer.settings
+    wanted = np.zeros((2, a["channels"], *size))
+    for n, c, i, j in np.ndindex(2, 3, *size):
+        wanted[n, c, i, j] = x[n, c, i * a["stride"][0], j * a["stride"][1]]
+    found = apply(layer, [x], {})
+    assert found.tolist() == wanted.tolist()
+    assert output_shape(layer, [(3, 5, 6)]) == found.shape[1:]
+
+
+def test_a_padded_shortcut_cannot_lose_channels():
+    with pytest.raises(ValueError, match="cannot pad 3 channels to 2"):
+        output_shape(padded_shortcut("s", 2, 2), [(3, 5, 6)])
+
+
 # ---- pooling, tables written out by hand and checked once against torch 2.10
 
 
@@ -307,6 +340,155 @@ def test_global_average_pooling_is_the_mean_of_each_map():
     close(apply(global_avg_pool("g"), [x], {}), np.array(wanted))
 
 
+@pytest.mark.parametrize(
+    "size, rows, columns",
+    [  # on maps of 7x5: the first and last row and column of each bin, written out
+        ((4, 2), [(0, 1), (1, 3), (3, 5), (5, 6)], [(0, 2), (2, 4)]),
+        ((3, 5), [(0, 2), (2, 4), (4, 6)], [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)]),
+        ((1, 1), [(0, 6)], [(0, 4)]),
+        ((2, 3), [(0, 3), (3, 6)], [(0, 1), (1, 3), (3, 4)]),
+        ((7, 6), [(i, i) for i in range(7)], [(0, 0), (0, 1), (1, 2), (2, 3), (3, 4), (4, 4)]),
+    ],
+)
+def test_adaptive_average_pooling_is_the_mean_of_each_bin(size, rows, columns):
+    x = draw(2, 3, 7, 5)
+    wanted = [
+        [
+            [
+                [mean([x[n, c, i, j] for i in range(t, b + 1) for j in range(m, r + 1)])
+                 for m, r in columns]
+                for t, b in rows
+            ]
+            for c in range(3)
+        ]
+        for n in range(2)
+    ]  # fmt: skip
+    close(apply(adaptive_avg_pool("a", size), [x], {}), np.array(wanted))
+
+
+# ---- the ops of LeCun et al. 1998 and Krizhevsky et al. 2012
+
+
+def test_subsampling_is_a_weight_times_the_sum_of_each_window_plus_a_bias():
+    x, weight, bias = draw(2, 3, 6, 4), draw(3), draw(3)
+    wanted = np.empty((2, 3, 3, 2))
+    for n, c, i, j in np.ndindex(*wanted.shape):
+        four = [x[n, c, 2 * i + p, 2 * j + q] for p in (0, 1) for q in (0, 1)]
+        wanted[n, c, i, j] = weight[c] * math.fsum(four) + bias[c]
+    close(apply(subsample("s", 2), [x], {"weight": weight, "bias": bias}), wanted)
+
+
+def test_subsampling_leaves_out_what_fills_no_window():
+    own = {"weight": np.array([10.0]), "bias": np.array([0.5])}
+    found = apply(subsample("s", 2), [ONE_TO_9], own)
+    assert found.tolist() == [[[[120.5]]]]  # 10 x (1 + 2 + 4 + 5) + 0.5
+
+
+def test_a_partial_convolution_reads_the_maps_of_its_table_alone():
+    table = ((0, 2), (1,), (0, 1, 3), (3, 0))
+    x, weight, bias = draw(2, 4, 5, 6), draw(8, 2, 3), draw(4)
+    kernels = iter(weight)  # one for each number of the table, in its order
+    whole = np.zeros((4, 4, 2, 3))
+    for out, maps in enumerate(table):
+        for read in maps:
+            whole[out, read] = next(kernels)
+    layer = partial_conv("p", table, (2, 3))
+    wanted = loop_conv(x, whole, bias, (4, 4))
+    close(apply(layer, [x], {"weight": weight, "bias": bias}), wanted)
+
+
+def test_an_rbf_unit_is_the_squared_distance_to_its_code():
+    codes = ((1.0, -1.0, 1.0), (-1.0, -1.0, 0.5))
+    x = draw(4, 3)
+    wanted = [[math.dist(row, code) ** 2 for code in codes] for row in x.tolist()]
+    close(apply(rbf("r", codes), [x], {}), np.array(wanted))
+    found = apply(rbf("r", codes), [np.array([[1.0, -1.0, 1.0]])], {})
+    assert found.tolist() == [[0.0, 4.25]]  # 2^2 + 0 + 0.5^2
+
+
+@pytest.mark.parametrize("size, channels", [(1, 3), (3, 5), (5, 4), (5, 2), (7, 3)])
+def test_response_normalisation_is_the_papers_sum_over_neighbouring_channels(size, channels):
+    x, k, alpha, beta = draw(2, channels, 3, 2), 2.0, 0.3, 0.75
+    wanted = np.empty_like(x)
+    for n, i, row, column in np.ndindex(*x.shape):
+        # Krizhevsky et al. 2012, section 3.3: from max(0, i - n/2) to min(N - 1, i + n/2)
+        first, last = max(0, i - size // 2), min(channels - 1, i + size // 2)
+        total = math.fsum(x[n, j, row, column] ** 2 for j in range(first, last + 1))
+        wanted[n, i, row, column] = x[n, i, row, column] / (k + alpha * total) ** beta
+    close(apply(lrn("l", size, alpha=alpha, beta=beta, k=k), [x], {}), wanted)
+
+
+def test_response_normalisation_does_not_divide_alpha_by_the_size():
+    layer = lrn("l", 5, alpha=1.0, beta=1.0, k=1.0)
+    found = apply(layer, [np.ones((1, 5, 1, 1))], {})
+    # 1 / (1 + the neighbours that there are): 3, 4, 5, 4, 3
+    np.testing.assert_allclose(found.ravel(), [1 / 4, 1 / 5, 1 / 6, 1 / 5, 1 / 4], rtol=3e-16)
+
+
+# ---- training mode
+
+
+BN = {name: draw(3) for name in ("scale", "shift", "mean")} | {"var": np.array([0.3, 1.0, 2.5])}
+
+
+def trained_net(*layers: Layer, params: int) -> Spec:
+    return Spec("net", "a test", {"image": (3, 4, 5)}, layers, params)
+
+
+def test_dropout_in_training_keeps_what_drew_at_least_the_rate_and_scales_it():
+    spec = trained_net(dropout("half", 0.5), dropout("some", 0.2), params=0)
+    x = draw(2, 3, 4, 5)
+    draws = {"half": RNG.random((2, 3, 4, 5)), "some": RNG.random((2, 3, 4, 5))}
+    draws["half"][0, 0, 0, 0] = 0.5  # at the rate itself: kept
+    wanted, left = np.zeros_like(x), np.zeros_like(x)
+    for at in np.ndindex(*x.shape):
+        left[at] = x[at] / 0.5 if draws["half"][at] >= 0.5 else 0.0
+        wanted[at] = left[at] / 0.8 if draws["some"][at] >= 0.2 else 0.0
+    found = reference.run(spec, {}, {"image": x}, draws)
+    assert wanted[0, 0, 0, 0] != 0
+    close(found["half"], left)
+    close(found["some"], wanted)
+
+
+def test_dropout_in_evaluation_does_nothing():
+    x = draw(2, 3, 4, 5)
+    found = reference.run(trained_net(dropout("half", 0.5), params=0), {}, {"image": x})
+    assert found["half"].tolist() == x.tolist()
+
+
+def test_batch_norm_in_training_takes_the_batchs_mean_and_biased_variance():
+    layer, eps = batch_norm("bn", eps=1e-3, keep=0.9), 1e-3
+    x, own = draw(2, 3, 4, 5), {name: BN[name] for name in ("scale", "shift", "mean", "var")}
+    wanted = np.empty_like(x)
+    for c in range(3):
+        values = x[:, c].ravel().tolist()
+        center = mean(values)
+        var = mean([(v - center) ** 2 for v in values])  # over 40, not 39
+        for n, i, j in np.ndindex(2, 4, 5):
+            away = (x[n, c, i, j] - center) / math.sqrt(var + eps)
+            wanted[n, c, i, j] = own["scale"][c] * away + own["shift"][c]
+    spec = trained_net(layer, params=6)
+    weights = {f"bn.{name}": tensor for name, tensor in own.items()}
+    close(reference.run(spec, weights, {"image": x}, draws={})["bn"], wanted)
+    evaluated = reference.run(spec, weights, {"image": x})["bn"]
+    close(evaluated, apply(layer, [x], own))
+    assert np.abs(evaluated - wanted).max() > 0.1
+
+
+def test_batch_norm_in_training_is_differentiated_through_its_statistics():
+    spec = trained_net(batch_norm("bn", eps=1e-3, keep=0.9), params=6)
+    weights = {f"bn.{name}": tensor for name, tensor in BN.items()}
+    x, d = draw(2, 3, 4, 5), draw(2, 3, 4, 5)
+
+    def at(moved: np.ndarray) -> np.ndarray:
+        return reference.run(spec, weights, {"image": moved}, draws={})["bn"]
+
+    found = at(x + 1j * reference.STEP * d).imag / reference.STEP
+    close(found, (at(x + 1e-5 * d) - at(x - 1e-5 * d)) / 2e-5, share=1e-8)
+    # A shift of all values moves the mean with it, and nothing else.
+    close(at(x + 3.0), at(x))
+
+
 # ---- elementwise closed forms
 
 
@@ -330,6 +512,12 @@ def test_tanh_is_the_c_librarys():
     np.testing.assert_allclose(found, [math.tanh(x) for x in POINTS], rtol=1e-15, atol=0)
 
 
+def test_scaled_tanh_is_the_c_librarys_times_its_amplitude():
+    found = apply(scaled_tanh("t", amplitude=1.7159, slope=2 / 3), [np.array([POINTS])], {})[0]
+    wanted = [1.7159 * math.tanh(2 / 3 * x) for x in POINTS]
+    np.testing.assert_allclose(found, wanted, rtol=1e-15, atol=0)
+
+
 def test_softmax_is_its_closed_form_over_the_features():
     x = [[1.0, 2.0, -1.0], [0.0, 0.0, math.log(2.0)]]
     found = apply(softmax("s"), [np.array(x)], {})
@@ -349,7 +537,17 @@ def test_large_numbers_neither_overflow_nor_turn_into_nan():
     np.testing.assert_allclose(loss, 2000 + math.log(1 + math.exp(-1)), rtol=1e-15, atol=0)
 
 
-NAN_LAYERS = [relu("r"), sigmoid("s"), tanh("t"), max_pool("p", 2), avg_pool("p", 2)]
+NAN_LAYERS = [
+    relu("r"),
+    sigmoid("s"),
+    tanh("t"),
+    scaled_tanh("t", amplitude=2.0, slope=0.5),
+    max_pool("p", 2),
+    avg_pool("p", 2),
+    adaptive_avg_pool("a", 1),
+    dropout("d", 0.5),
+    lrn("l", 3, alpha=1.0, beta=0.75, k=2.0),
+]
 
 
 @pytest.mark.parametrize("layer", [*NAN_LAYERS, global_avg_pool("g"), softmax("s")])
@@ -379,7 +577,6 @@ def spread(*shape: int) -> np.ndarray:
     return (RNG.permutation(count) - count // 2 + 0.5).reshape(shape) / 10
 
 
-BN = {name: draw(3) for name in ("scale", "shift", "mean")} | {"var": np.array([0.3, 1.0, 2.5])}
 CASES = [
     (conv("c", 4, 3, stride=2, padding=1), [(2, 3, 6, 5)], {"weight": (4, 3, 3, 3), "bias": (4,)}),
     (conv("c", 6, 2, dilation=2, groups=3), [(2, 3, 6, 5)], {"weight": (6, 1, 2, 2), "bias": (6,)}),
@@ -394,6 +591,18 @@ CASES = [
     (tanh("t"), [(2, 7)], {}),
     (softmax("s"), [(2, 7)], {}),
     (flatten("f"), [(2, 3, 2, 2)], {}),
+    (padded_shortcut("s", 5, 2), [(2, 3, 5, 6)], {}),
+    (adaptive_avg_pool("a", (4, 2)), [(2, 3, 6, 5)], {}),
+    (subsample("s", 2), [(2, 3, 6, 5)], {"weight": (3,), "bias": (3,)}),
+    (
+        partial_conv("p", ((0, 2), (1,)), 2),
+        [(2, 3, 6, 5)],
+        {"weight": (3, 2, 2), "bias": (2,)},
+    ),
+    (rbf("r", ((1.0, -1.0, 1.0), (-1.0, -1.0, 0.5))), [(2, 3)], {}),
+    (lrn("l", 3, alpha=0.5, beta=0.75, k=2.0), [(2, 5, 3, 2)], {}),
+    (scaled_tanh("t", amplitude=1.7159, slope=2 / 3), [(2, 7)], {}),
+    (dropout("d", 0.5), [(2, 7)], {}),
     (add("a", reads=("x", "y", "z")), [(2, 3)] * 3, {}),
     (concat("j", reads=("x", "y")), [(2, 3, 2, 2), (2, 1, 2, 2)], {}),
 ]
@@ -415,6 +624,31 @@ def test_the_complex_step_agrees_with_central_differences(layer, shapes, own):
     wanted = (moved(1e-5) - moved(-1e-5)) / 2e-5
     assert np.abs(wanted).max() > 0.1
     close(push_forward(layer, sources, own, along, own_along), wanted, share=1e-8)
+
+
+def test_every_op_has_a_case_above():
+    assert {layer.op for layer, _, _ in CASES} == reference.OPS.keys() == RULES.keys()
+
+
+LINEAR_CASES = [case for case in CASES if case[0].op in reference.LINEAR]
+
+
+@pytest.mark.parametrize(
+    "layer, shapes, own", LINEAR_CASES, ids=lambda part: getattr(part, "op", "")
+)
+def test_the_change_of_a_linear_op_is_the_difference_of_two_runs(layer, shapes, own):
+    """f(x + d) - f(x) is J d itself, to rounding: in the sources, in the weight, in the bias."""
+    sources, along = ([draw(*shape) for shape in shapes] for _ in range(2))
+    own = {name: draw(*shape) for name, shape in own.items()}
+    steps = {name: draw(*tensor.shape) for name, tensor in own.items()}
+    here = apply(layer, sources, own)
+    moved = apply(layer, [x + d for x, d in zip(sources, along, strict=True)], own)
+    still = [None] * len(sources)
+    close(push_forward(layer, sources, own, along, {}), moved - here, share=1e-12)
+    for name, step in steps.items():
+        wanted = apply(layer, sources, {**own, name: own[name] + step}) - here
+        close(push_forward(layer, sources, own, still, {name: step}), wanted, share=1e-12)
+    assert not push_forward(layer, sources, own, still, {}).any()
 
 
 def test_the_derivative_of_a_convolution_is_exact_in_both_arguments():
@@ -447,6 +681,10 @@ def test_the_derivatives_of_the_elementwise_ops_are_their_closed_forms(scale):
         (relu("r"), [0.0, 0.0, 0.5 * scale, 3.0 * scale]),
         (sigmoid("s"), [s * math.exp(-v) / (1 + math.exp(-v)) ** 2 for v, s in at]),
         (tanh("t"), [s / math.cosh(v) ** 2 for v, s in at]),
+        (
+            scaled_tanh("t", amplitude=3.0, slope=0.5),
+            [1.5 * s / math.cosh(v / 2) ** 2 for v, s in at],
+        ),
         (softmax("s"), [share * (s - pull) for share, (_, s) in zip(p, at, strict=True)]),
     ]:
         close(push_forward(layer, [x], {}, [d], {})[0], np.array(wanted))
@@ -469,30 +707,6 @@ def test_the_derivative_of_batch_norm_in_its_variance_is_the_closed_form():
     layer = batch_norm("b", eps=0.25, keep=0.9)
     found = push_forward(layer, [np.array([[3.0]])], own, [None], {"var": np.array([1.0])})
     assert found.tolist() == [[-4.0]]  # -1/2 x 2 x 4 x 1
-
-
-# ---- loss
-
-
-def test_cross_entropy_is_the_mean_of_minus_log_of_the_labels_share():
-    logits = np.log(np.array([[1.0, 2.0, 5.0], [3.0, 3.0, 6.0]]))
-    # Shares 2/8 and 6/12.
-    wanted = (math.log(8 / 2) + math.log(12 / 6)) / 2
-    found = cross_entropy(logits, np.array([1, 2]))
-    assert found.shape == ()
-    np.testing.assert_allclose(found, wanted, rtol=1e-15, atol=0)
-
-
-def test_cross_entropy_does_not_change_when_all_logits_of_a_sample_move():
-    logits, labels = draw(4, 6), np.array([0, 5, 2, 2])
-    moved = logits + np.array([[10.0], [-3.0], [0.5], [100.0]])
-    # Adding 100 rounds the logits themselves, by 1.4e-14 at most.
-    found, wanted = cross_entropy(moved, labels), cross_entropy(logits, labels)
-    np.testing.assert_allclose(found, wanted, rtol=1e-13, atol=0)
-
-
-def test_the_loss_of_nan_is_nan():
-    assert math.isnan(cross_entropy(np.array([[0.0, np.nan]]), np.array([0])))
 
 
 # ---- ties

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from common.errors import SpecError
 from common.spec import (
     Layer,
     Spec,
+    adaptive_avg_pool,
     add,
     avg_pool,
     batch_norm,
@@ -18,13 +21,19 @@ from common.spec import (
     conv,
     count_parameters,
     dense,
+    dropout,
     flatten,
     global_avg_pool,
     layer_parameters,
+    lrn,
     max_pool,
+    partial_conv,
+    rbf,
     relu,
+    scaled_tanh,
     shapes,
     softmax,
+    subsample,
     tensors,
 )
 from common.specs.lenet import LENET
@@ -134,6 +143,54 @@ def test_c3_has_lecuns_1516_parameters_and_151600_connections():
     assert sum(count * wired[read] for read, count in readers.items()) == 151_600
 
 
+def test_s2_and_s4_as_lecun_wires_them_have_a_weight_and_a_bias_a_map():
+    s2, s4 = subsample("s2", 2), subsample("s4", 2)
+    assert rules.output_shape(s2, [(6, 28, 28)]) == (6, 14, 14)
+    assert rules.connections(s2, [(6, 28, 28)]) == 5_880
+    assert parameters(s2, (6, 28, 28)) == 12
+    assert rules.multiply_adds(s2, [(6, 28, 28)]) == 1_176  # the sum is multiplied, once
+    assert rules.connections(s4, [(16, 10, 10)]) == 2_000
+    assert parameters(s4, (16, 10, 10)) == 32
+
+
+def test_a_partial_convolution_counts_one_kernel_for_each_number_of_its_table():
+    # 2 + 1 + 3 = 6 kernels of 2x3, on maps of 5x6 -> 4x4 places.
+    layer = partial_conv("c3", ((0, 2), (1,), (0, 1, 3)), (2, 3))
+    owned = rules.tensors(layer, [(4, 5, 6)])
+    assert {name: tensor.shape for name, tensor in owned.items()} == {
+        "weight": (6, 2, 3),
+        "bias": (3,),
+    }
+    assert rules.output_shape(layer, [(4, 5, 6)]) == (3, 4, 4)
+    assert parameters(layer, (4, 5, 6)) == 39  # 6 x 6 + 3
+    assert rules.connections(layer, [(4, 5, 6)]) == 624  # 16 places x 36 + 48
+    assert rules.multiply_adds(layer, [(4, 5, 6)]) == 576
+    assert rules.neurons(layer, [(4, 5, 6)]) == 48
+
+
+def test_the_output_units_are_wired_to_every_code_number_and_hold_nothing():
+    layer = rbf("output", ((1.0,) * 84,) * 10)
+    assert rules.output_shape(layer, [(84,)]) == (10,)
+    assert rules.neurons(layer, [(84,)]) == 10
+    assert rules.connections(layer, [(84,)]) == 840
+    assert parameters(layer, (84,)) == 0
+
+
+@pytest.mark.parametrize(
+    "layer, source, name, reads",
+    [
+        (conv("c", 6, 5), (3, 9, 9), "weight", 0),  # all axes but the first: 3 x 25
+        (subsample("s", 2), (6, 8, 8), "weight", 4),
+        (subsample("s", (2, 3)), (6, 8, 9), "weight", 6),
+        # 60 kernels of 25 in 16 maps: 93.75 values a neuron, on average
+        (partial_conv("p", ((0, 1, 2),) * 6 + ((0, 1, 2, 3),) * 9 + (tuple(range(6)),), 5),
+         (6, 14, 14), "weight", 93),
+    ],
+)  # fmt: skip
+def test_fan_in_is_what_one_neuron_reads_through_a_tensor(layer, source, name, reads):
+    assert rules.tensors(layer, [source])[name].fan_in == reads
+
+
 def test_c5_has_as_many_connections_as_parameters():
     c5 = conv("c5", 120, 5)
     assert rules.output_shape(c5, [(16, 5, 5)]) == (120, 1, 1)
@@ -153,6 +210,41 @@ def test_the_other_ops_count_what_each_value_reads():
     assert rules.connections(add("add", reads=("a", "b", "c")), [(4, 2, 2)] * 3) == 48  # 16 x 3
     assert rules.connections(flatten("flatten"), [(5, 7, 3)]) == 0
     assert rules.multiply_adds(max_pool("pool", 2), [(5, 8, 8)]) == 0
+
+
+def test_adaptive_pooling_reads_what_its_bins_hold():
+    # 7 -> 4: rows 0-1, 1-3, 3-5, 5-6 hold 2 + 3 + 3 + 2; 6 -> 2: columns 0-2 and 3-5.
+    layer = adaptive_avg_pool("pool", (4, 2))
+    assert rules.output_shape(layer, [(5, 7, 6)]) == (5, 4, 2)
+    assert rules.connections(layer, [(5, 7, 6)]) == 300  # 5 x 10 x 6
+    assert parameters(layer, (5, 7, 6)) == 0
+
+
+@PATIENT
+@given(length=st.integers(1, 40), count=st.integers(1, 40))
+def test_bins_cover_every_place_in_order_and_overlap_by_one_at_most(length, count):
+    bins = rules.bins(length, count)
+    assert len(bins) == count
+    assert bins[0][0] == 0 and bins[-1][1] == length
+    assert {stop - start for start, stop in bins} <= {
+        -(-length // count),
+        -(-length // count) + 1,
+    }
+    for (start, stop), (next_start, next_stop) in itertools.pairwise(bins):
+        assert start <= next_start and stop <= next_stop
+        assert stop - 1 <= next_start <= stop
+
+
+def test_what_belongs_to_a_neuron_or_rearranges_it_counts_nothing():
+    for layer in (
+        dropout("x", 0.5),
+        lrn("x", 5, alpha=1e-4, beta=0.75, k=2.0),
+        scaled_tanh("x", amplitude=1.7159, slope=2 / 3),
+        softmax("x"),
+        batch_norm("x", eps=1e-5, keep=0.9),
+    ):
+        assert rules.output_shape(layer, [(5, 7, 3)]) == (5, 7, 3)
+        assert rules.neurons(layer, [(5, 7, 3)]) == rules.connections(layer, [(5, 7, 3)]) == 0
 
 
 def test_running_statistics_are_counted_apart_from_what_is_trained():
@@ -378,7 +470,7 @@ def test_an_output_that_is_no_layer_is_refused(output):
 def test_an_unknown_op_is_refused_with_those_that_are_known():
     refused(
         lambda: net(Layer("odd", "conv3d"), params=0),
-        "layer 'odd' (conv3d): unknown op 'conv3d'; known: add, avg_pool, batch_norm",
+        "layer 'odd' (conv3d): unknown op 'conv3d'; known: adaptive_avg_pool, add, avg_pool",
         "tanh",
     )
 
@@ -412,6 +504,16 @@ MISFITS = [  # inputs (C, H, W) = (2, 6, 5)
     (concat("x", reads=("image",)), ["(concat)"]),
     (relu("x", reads=("image", "image")), ["(relu)", "reads one source, got 2"]),
     (conv("x", 2, 1, reads=("image", "image")), ["(conv)", "reads one source, got 2"]),
+    (subsample("x", 6), ["(subsample)", "a window of 6 does not fit into 5"]),
+    (partial_conv("x", ((0,), (1, 2)), 3), ["the table holds (1, 2)", "the maps 0 to 1"]),
+    (partial_conv("x", ((0,), (-1,)), 3), ["the table holds (-1,)"]),
+    (partial_conv("x", ((0,), ()), 3), ["the table holds ()"]),
+    (partial_conv("x", ((0, 1),), 7), ["(partial_conv)", "does not fit into 6"]),
+    (rbf("x", ((1.0, -1.0),)), ["(rbf)", "needs a feature vector (F,), got (2, 6, 5)"]),
+    (lrn("x", 4, alpha=1.0, beta=1.0, k=1.0), ["(lrn)", "an odd number", "got 4"]),
+    (dropout("x", 1.0), ["(dropout)", "drops a share of 1.0", "0 to below 1"]),
+    (dropout("x", -0.1), ["(dropout)", "-0.1"]),
+    (adaptive_avg_pool("x", 0), ["makes the shape (2, 0, 0)"]),
 ]
 
 
@@ -424,6 +526,12 @@ def test_a_layer_that_cannot_read_its_source_is_refused(layer, words):
 def test_a_feature_vector_is_no_feature_map(layer):
     layers = (flatten("flatten"), layer)
     refused(lambda: net(*layers, params=6), "needs a feature map (C, H, W), got (60,)")
+
+
+def test_a_code_of_another_length_than_the_features_is_refused():
+    codes = ((1.0,) * 60, (1.0,) * 59)
+    layers = (flatten("flatten"), rbf("x", codes))
+    refused(lambda: net(*layers, params=0), "reads 60 features, but not every code has as many")
 
 
 def test_a_dense_layer_without_features_is_refused():

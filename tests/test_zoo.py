@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import os
+import shutil
+import subprocess
+import sys
 from math import prod
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +18,7 @@ from common.spec import count_parameters
 from compare.checks import climb
 from compare.run import PORTS, probe_batch
 
+ROOT = Path(__file__).parent.parent
 LARGE = 12_000_000  # parameters, or 100x100 places of input: checked once, in CI
 
 
@@ -52,3 +59,99 @@ def test_a_network_states_its_source_its_data_and_a_default_recipe(name):
         assert recipe.loss in LOSSES
         assert not recipe.shares or len(recipe.shares) == len(spec.outputs)
     assert "default" in recipes.RECIPES[name]
+
+
+def test_a_network_is_four_files_of_one_name():
+    """A spec, a recipe and two twins; whoever adds one touches no other file."""
+    places = ("common/specs", "common/recipes", "torch_impl/models", "tf_impl/models")
+    stems = {
+        place: {path.stem for path in (ROOT / place).glob("*.py")} - {"__init__"}
+        for place in places
+    }
+    for place in places:
+        assert stems[place] == stems["common/specs"], place
+
+
+@pytest.mark.parametrize("name", specs.SPECS)
+def test_both_twins_define_what_the_spec_names(name):
+    """Read as text: this process imports no framework."""
+    module, _, port = specs.get(name).port.partition(":")
+    for package in ("torch_impl", "tf_impl"):
+        tree = ast.parse((ROOT / package / "models" / f"{module}.py").read_text())
+        defined = {
+            node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))
+        }
+        assert port in defined
+
+
+def test_a_network_dropped_into_the_folders_is_found(tmp_path):
+    """Four new files in a copy, and nothing else: the command lists, describes and checks it."""
+    for package in ("common", "torch_impl", "tf_impl", "compare"):
+        shutil.copytree(ROOT / package, tmp_path / package)
+    for place, text in NEW.items():
+        (tmp_path / place).write_text(text)
+    for arguments in (["describe", "tiny"], ["check", "--model", "tiny", "--quiet"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "compare", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "tiny" in done.stdout
+
+
+NEW = {
+    "common/specs/tiny.py": """
+from common.spec import Spec, conv, dense, flatten, relu
+
+SPECS = (
+    Spec(
+        name="tiny",
+        source="made for a test",
+        inputs={"image": (1, 8, 8)},
+        layers=(conv("conv", 2, 3), relu("relu"), flatten("flatten"), dense("fc", 10)),
+        params=20 + 730,
+        data="digits",
+        port="tiny:Tiny",
+    ),
+)
+""",
+    "common/recipes/tiny.py": """
+from common.recipe import Recipe
+
+RECIPES = {"tiny": [Recipe("default", epochs=1, batch_size=16, learning_rate=0.01)]}
+""",
+    "torch_impl/models/tiny.py": """
+from torch import nn
+
+
+class Tiny(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, kernel_size=3)
+        self.relu = nn.ReLU()
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(72, 10)
+
+    def forward(self, x):
+        return self.fc(self.flatten(self.relu(self.conv(x))))
+""",
+    "tf_impl/models/tiny.py": """
+from keras import Model, layers
+
+
+class Tiny(Model):
+    def __init__(self, **named):
+        super().__init__(**named)
+        self.conv = layers.Conv2D(2, kernel_size=3)
+        self.relu = layers.ReLU()
+        self.flatten = layers.Flatten()
+        self.fc = layers.Dense(10)
+
+    def call(self, x):
+        return self.fc(self.flatten(self.relu(self.conv(x))))
+""",
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,8 @@ def open_net(factory: Any, path: Path) -> keras.Model:
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, layers.Layer)
     }
-    model = keras.saving.load_model(path, custom_objects=classes, compile=False, safe_mode=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Keras only warns where it leaves weights as drawn
+        model = keras.saving.load_model(path, custom_objects=classes, compile=False, safe_mode=True)
     assert isinstance(model, keras.Model)
     return model

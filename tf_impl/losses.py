@@ -16,8 +16,10 @@ def cross_entropy(logits: KerasTensor, labels: KerasTensor) -> KerasTensor:
     """Mean over the batch, of logits (N, K) and labels (N,).
 
     The function, in the logits' own dtype: the loss class computes in float32 unless it is told.
+    Of a copy: for a softmax' output it would take what the softmax read, whatever it is told.
     """
-    return ops.mean(keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True))
+    own = ops.copy(logits)
+    return ops.mean(keras.losses.sparse_categorical_crossentropy(labels, own, from_logits=True))
 
 
 def binary_cross_entropy(probabilities: KerasTensor, labels: KerasTensor) -> KerasTensor:

@@ -125,8 +125,9 @@ def blame(evidence: Evidence) -> list[Culprit]:
     for side in SIDES:
         traces = {dtype: evidence.traces[side, dtype] for dtype in DTYPES}
         right = isolate.forward(evidence, traces["float64"])
-        exact = isolate.backward(evidence, traces["float64"])
-        rounded = isolate.backward(evidence, traces["float32"])
+        faulty = {n for n, own in right.items() if own.wiring or not own.error <= FORWARD_FLOAT64}
+        exact = isolate.backward(evidence, traces["float64"], faulty)
+        rounded = isolate.backward(evidence, traces["float32"], faulty)
         for name in order:
             own = right.get(evidence.spec.outputs[0] if name == isolate.LOSS else name)
             if own is None or own.wiring or not own.error <= FORWARD_FLOAT64:
