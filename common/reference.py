@@ -64,6 +64,8 @@ def push_forward(
     """J d: the change of the layer's output along the given directions, exact to rounding."""
     if layer.op in LINEAR:
         return linear_change(layer, sources, own, source_steps, own_steps)
+    if layer.op in CHOOSING and source_steps[0] is not None:
+        return CHOOSING[layer.op](layer.settings, wide(sources[0]), wide(source_steps[0]))
     moved = [
         wide(x) if d is None else wide(x) + 1j * STEP * d
         for x, d in zip(sources, source_steps, strict=True)
@@ -246,10 +248,14 @@ def dropout_training(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
 
 def max_pool(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
     """Largest real part of each window, the first one where several are equal."""
-    view = windows(xs[0], a, a["size"], fill=-np.inf)
-    flat = view.reshape(*view.shape[:4], -1)
-    first = np.argmax(flat.real, axis=-1)[..., None]
-    return np.take_along_axis(flat, first, axis=-1)[..., 0]
+    return max_pool_change(a, xs[0].real, xs[0])
+
+
+def max_pool_change(a: Settings, x: Array, d: Array) -> Array:
+    """What d has where x has the largest value of each window, the first of several."""
+    chosen, carried = (windows(array, a, a["size"], fill) for array, fill in ((x, -np.inf), (d, 0)))
+    first = np.argmax(chosen.reshape(*chosen.shape[:4], -1), axis=-1)[..., None]
+    return np.take_along_axis(carried.reshape(*chosen.shape[:4], -1), first, axis=-1)[..., 0]
 
 
 def avg_pool(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
@@ -290,7 +296,12 @@ def global_avg_pool(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
 
 def relu(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
     """max(x, 0); NaN stays NaN."""
-    return np.where(xs[0].real <= 0, 0.0, xs[0])
+    return relu_change(a, xs[0].real, xs[0])
+
+
+def relu_change(a: Settings, x: Array, d: Array) -> Array:
+    """What d has where x is above 0, and where it is NaN."""
+    return np.where(x <= 0, 0.0, d)
 
 
 def sigmoid(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
@@ -355,10 +366,13 @@ OPS: dict[str, Op] = {
     "concat": concat,
 }
 TRAINING_OPS: dict[str, Op] = {"batch_norm": batch_norm_training, "dropout": dropout_training}
+# Their change along a direction is the op itself, applied to the direction.
 LINEAR = {
     "conv", "partial_conv", "dense", "avg_pool", "adaptive_avg_pool", "global_avg_pool",
-    "padded_shortcut",
+    "dropout", "flatten", "add", "concat",
 }  # fmt: skip
+# Their change is what the direction has where the source decides.
+CHOOSING = {"relu": relu_change, "max_pool": max_pool_change}
 TENSORS = ("weight", "bias", "scale", "shift", "mean", "var")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,7 @@ class Evidence:
     shares: tuple[float, ...] = ()  # of each output in the loss
     steps: Steps | None = None
     training: Training | None = None
+    judged: dict[str, Any] = field(default_factory=dict)  # what several checks ask for, kept
 
     @cached_property
     def tensors(self) -> dict[str, dict[str, rules.Tensor]]:

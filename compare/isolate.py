@@ -8,8 +8,12 @@ with J d from the reference's complex step.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,10 +22,13 @@ from common.result import Trace
 from common.spec import Layer, Spec
 from common.weights import generator
 from compare.evidence import Array, Evidence, relative_error
+from compare.thresholds import FORWARD_FLOAT64
+
+T = TypeVar("T")
 
 PROOF = 1e-6  # an explanation takes the error down by this factor at least
 LOSS = "loss"  # what reads the output, and hands the first gradient back
-DIRECTIONS = 2  # a wrong gradient can be orthogonal to one random direction, hardly to both
+FEW = 1000  # numbers: so short a wrong gradient can be nearly orthogonal to one drawn direction
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,44 @@ class Isolated:
     error: float
     wiring: str = ""  # what is wrong with what the layer was given; empty where nothing is
     fault: str = ""  # why the error is infinite, in words
+
+
+Key = tuple[str, str]  # side, dtype
+
+
+def alone(evidence: Evidence) -> dict[Key, dict[str, Isolated]]:
+    """Every layer of every trace by itself; worked out once."""
+    if "alone" not in evidence.judged:
+        evidence.judged["alone"] = at_once(
+            {key: partial(forward, evidence, trace) for key, trace in evidence.traces.items()}
+        )
+    found: dict[Key, dict[str, Isolated]] = evidence.judged["alone"]
+    return found
+
+
+def handed_back(evidence: Evidence) -> dict[Key, dict[str, float]]:
+    """Every layer's backward error in every trace."""
+    faulty = {
+        side: {
+            name for name, own in judged.items() if own.wiring or not own.error <= FORWARD_FLOAT64
+        }
+        for (side, dtype), judged in alone(evidence).items()
+        if dtype == "float64"
+    }
+    return at_once(
+        {
+            (side, dtype): partial(backward, evidence, trace, faulty[side])
+            for (side, dtype), trace in evidence.traces.items()
+        }
+    )
+
+
+def at_once(work: Mapping[Key, Callable[[], T]]) -> dict[Key, T]:
+    """Two traces at a time: NumPy lets go of the interpreter, and large nets take minutes."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        # in a copy of this context, which holds NumPy's error state
+        futures = {key: pool.submit(copy_context().run, judge) for key, judge in work.items()}
+        return {key: future.result() for key, future in futures.items()}
 
 
 def forward(evidence: Evidence, trace: Trace) -> dict[str, Isolated]:
@@ -148,7 +193,7 @@ def source_error(evidence: Evidence, trace: Trace, source: str) -> tuple[float, 
         return logits_error(evidence, value, gradient, source), [LOSS]
     free = ~np.any([reference.ties(reader, value) for reader in readers], axis=0)
     errors, blamed = [], {reader.name for reader in readers}
-    for trial in range(DIRECTIONS):
+    for trial in trials(value):
         direction = free * draw_direction(value, source, trial)
         handed_back = {
             reader.name: pulled(
@@ -194,7 +239,7 @@ def own_error(evidence: Evidence, trace: Trace, layer: Layer) -> float:
         if not evidence.tensors[layer.name][name].trainable:
             continue
         gradient = trace.arrays.get(f"gradient:{layer.name}.{name}")
-        for trial in range(DIRECTIONS):
+        for trial in trials(tensor):
             direction = draw_direction(tensor, f"{layer.name}.{name}", trial)
             change = pulled(evidence, trace, layer, [None] * len(layer.reads), {name: direction})
             errors.append(adjoint_error(gradient, direction, change))
@@ -235,6 +280,11 @@ def adjoint_error(gradient: Array | None, direction: Array, change: float) -> fl
     gap = abs(float(np.vdot(gradient, direction)) - change)
     scale = max(float(np.linalg.norm(gradient)), abs(change))
     return gap / scale if scale > 0 else 0.0
+
+
+def trials(array: Array) -> range:
+    """How many directions a gradient of this shape is judged along."""
+    return range(2 if array.size < FEW else 1)
 
 
 def draw_direction(like: Array, name: str, trial: int) -> Array:

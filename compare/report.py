@@ -13,6 +13,7 @@ from rich.table import Table
 from common.recipe import Recipe
 
 Document = dict[str, Any]
+FEW_STEPS = 100
 MARKS = {"same": "✓", "same within rounding": "✓", "different": "✗"}  # else "?"
 
 
@@ -42,8 +43,9 @@ def header(document: Document) -> str:
         )
         recipe = document["recipe"]
         rows.append(("recipe", f"{recipe_line(recipe)}, {document['dtype']}"))
-        if recipe.get("train_images"):
-            rows.append(("", "a few steps on a few images: it trains, its accuracy says nothing"))
+        steps = recipe["epochs"] * -(-data["train"] // recipe["batch_size"])
+        if steps < FEW_STEPS:
+            rows.append(("", f"{steps} steps only: it trains, but its accuracy says nothing"))
         if recipe.get("published"):
             rows.append(("", f"published: {recipe['published']}"))
     for side, backend in document["backends"].items():

@@ -16,11 +16,7 @@ ID, RUNG = "forward", 3
 
 def judge(evidence: Evidence) -> Check:
     """Every output against the twin's, against the reference, and each layer by itself."""
-    alone = {
-        (side, dtype): isolate.forward(evidence, evidence.traces[side, dtype])
-        for side in SIDES
-        for dtype in DTYPES
-    }
+    alone = isolate.alone(evidence)
     layers = {layer.name: row(evidence, layer.name) for layer in evidence.spec.layers}
     culprits = blame(evidence, alone)
     for name, columns in layers.items():

@@ -122,12 +122,10 @@ def blame(evidence: Evidence) -> list[Culprit]:
     """Layers whose forward pass is right and whose backward pass is not."""
     order = [*(layer.name for layer in evidence.spec.layers), isolate.LOSS]
     culprits = []
+    alone, handed = isolate.alone(evidence), isolate.handed_back(evidence)
     for side in SIDES:
-        traces = {dtype: evidence.traces[side, dtype] for dtype in DTYPES}
-        right = isolate.forward(evidence, traces["float64"])
-        faulty = {n for n, own in right.items() if own.wiring or not own.error <= FORWARD_FLOAT64}
-        exact = isolate.backward(evidence, traces["float64"], faulty)
-        rounded = isolate.backward(evidence, traces["float32"], faulty)
+        right = alone[side, "float64"]
+        exact, rounded = handed[side, "float64"], handed[side, "float32"]
         for name in order:
             own = right.get(evidence.spec.outputs[0] if name == isolate.LOSS else name)
             if own is None or own.wiring or not own.error <= FORWARD_FLOAT64:
