@@ -24,6 +24,7 @@ Array = NDArray[Any]
 Settings = Mapping[str, Any]
 Tensors = Mapping[str, Array]
 
+THIN = 16  # channels
 STEP = 1e-30  # far below 1, so that STEP**2 vanishes against any real part in float64
 
 
@@ -163,15 +164,19 @@ def conv(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
 
 
 def correlated(view: Array, kernel: Array) -> Array:
-    """(N, C, H, W, kh, kw) with (O, C, kh, kw) -> (N, O, H, W), a matrix product for each place.
+    """(N, C, H, W, kh, kw) with (O, C, kh, kw) -> (N, O, H, W), by matrix products.
 
-    Place by place of the kernel, since all of them at once would copy the input kh * kw times.
+    Place by place of the kernel, since all of them at once would copy the input kh * kw times; but
+    at once where there are few channels, whose products would be too thin.
     """
     n, c, h, w, kh, kw = view.shape
-    dtype = np.result_type(view, kernel)
-    y = np.zeros((n, len(kernel), h * w), dtype)
+    if c < THIN:
+        columns = view.transpose(0, 1, 4, 5, 2, 3).reshape(n, c * kh * kw, h * w)
+        return (kernel.reshape(len(kernel), -1) @ columns).reshape(n, -1, h, w)
+    y = np.zeros((n, len(kernel), h * w), np.result_type(view, kernel))
+    places = np.ascontiguousarray(kernel.transpose(2, 3, 0, 1))  # BLAS takes no strided matrix
     for i, j in np.ndindex(kh, kw):
-        y += kernel[:, :, i, j] @ view[..., i, j].reshape(n, c, h * w)
+        y += places[i, j] @ view[..., i, j].reshape(n, c, h * w)
     return y.reshape(n, -1, h, w)
 
 

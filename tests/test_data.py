@@ -513,6 +513,11 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_all_names(name, nearest
     )
 
 
+def test_imagenet_is_asked_for_as_a_folder():
+    with pytest.raises(UsageError, match=r"imagenet: .*--data FOLDER.*train/CLASS"):
+        data.load("imagenet")
+
+
 def test_a_name_like_no_other_gets_no_guess():
     with pytest.raises(UsageError, match=r"unknown data set 'xyz'.*folder of images$"):
         data.load("xyz")

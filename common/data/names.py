@@ -62,6 +62,11 @@ def catalogue(data_dir: Path | None = None) -> list[Entry]:
 
 
 def unknown(name: str) -> str:
+    if name == "imagenet":  # what the recipes of its networks name; nobody may pass it on
+        return (
+            "imagenet: expected its folder, --data FOLDER, with train/CLASS/*.jpg and "
+            "val/CLASS/*.jpg in it; it cannot be fetched from here"
+        )
     nearest = get_close_matches(name.lower(), NAMES)
     hint = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
     known = ", ".join(NAMES)
