@@ -21,6 +21,8 @@ from compare.workers import Worker
 
 ROOT = Path(__file__).parent.parent
 Judge = Callable[..., Evidence]
+Size = tuple[int, int] | None
+KEPT = 2**26  # bytes of a trace that is kept for whoever asks again
 
 
 @pytest.fixture(scope="session")
@@ -48,26 +50,38 @@ def trace(
     numbers = itertools.count()
 
     def ask(
-        side: str, port: str, spec: str, dtype: str, layout: str, seed: int, batch: int, **loss: Any
+        side: str,
+        port: str,
+        spec: str,
+        dtype: str,
+        layout: str,
+        seed: int,
+        batch: int,
+        size: Size = None,
+        **loss: Any,
     ) -> Trace:
-        key = (side, port, spec, dtype, layout, seed, batch)
+        key = (side, port, spec, dtype, layout, seed, batch, size)
         if key not in known:
-            given, probe = give(room, spec, seed, batch)
-            build = Build(port, spec, str(given), dtype, layout, "cpu")
+            given, probe = give(room, spec, seed, batch, size)
+            build = Build(port, spec, str(given), dtype, layout, "cpu", size)
             out = room / f"{next(numbers)}.safetensors"
             workers[side].ask(TraceJob(build, str(probe), str(out), **loss))
-            known[key] = Trace.load(out)
+            found = Trace.load(out)
+            if out.stat().st_size > KEPT:
+                out.unlink()  # what is mapped stays readable until nobody reads it any more
+                return found
+            known[key] = found
         return known[key]
 
     return ask
 
 
-def give(room: Path, spec: str, seed: int, batch: int) -> tuple[Path, Path]:
+def give(room: Path, spec: str, seed: int, batch: int, size: Size) -> tuple[Path, Path]:
     """Probe weights and probe of a spec, written for a worker."""
-    stem = f"{spec.rpartition('/')[2].replace(':', '-')}-{seed}-{batch}"
+    stem = f"{spec.rpartition('/')[2].replace(':', '-')}-{seed}-{batch}-{size}"
     given, probe = room / f"{stem}-weights", room / f"{stem}-probe"
     if not given.exists():
-        known = spec_of(Build("", spec, ""))
+        known = spec_of(Build("", spec, "", size=size))
         tensors.save(given, weights.draw(known, seed, "probe"))
         tensors.save(probe, probe_of(known, seed, batch))
     return given, probe
@@ -92,8 +106,9 @@ def evidence(trace: Callable[..., Trace]) -> Judge:
         batch: int = 8,
         loss: str = "cross-entropy",
         shares: tuple[float, ...] = (),
+        size: Size = None,
     ) -> Evidence:
-        known = spec_of(Build("", spec, ""))
+        known = spec_of(Build("", spec, "", size=size))
         ports = {"torch": torch, "keras": keras}
         return Evidence(
             known,
@@ -101,7 +116,16 @@ def evidence(trace: Callable[..., Trace]) -> Judge:
             probe_of(known, seed, batch),
             {
                 (side, dtype): trace(
-                    side, ports[side], spec, dtype, layout, seed, batch, loss=loss, shares=shares
+                    side,
+                    ports[side],
+                    spec,
+                    dtype,
+                    layout,
+                    seed,
+                    batch,
+                    size,
+                    loss=loss,
+                    shares=shares,
                 )
                 for side in SIDES
                 for dtype in DTYPES

@@ -117,7 +117,7 @@ SMALL = [
     "digits-cnn",
     "keras-cnn",
     "two-branch",
-    "resnet20-cifar",
+    pytest.param("resnet20-cifar", marks=pytest.mark.slow),
 ]
 
 

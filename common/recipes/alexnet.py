@@ -39,6 +39,7 @@ RECIPES = {
             mean=IMAGENET_MEAN,
             std=IMAGENET_STD,
             augment=True,
+            data="imagenet",
             published="43.48% top-1 and 20.93% top-5 error on ImageNet's validation images "
             "(torchvision, weights IMAGENET1K_V1, by 90 epochs of batch 256)",
         ),

@@ -40,6 +40,7 @@ RECIPES = {
             divisor=1.0,
             mean=RAW_MEAN,
             augment=True,
+            data="imagenet",
             published="40.7% top-1 and 18.2% top-5 error on ImageNet's validation images (Table 2, "
             "one network; ten crops)",
         ),

@@ -48,6 +48,7 @@ def paper(top1: float, top5: float, configuration: str) -> Recipe:
         divisor=1.0,
         mean=RAW_MEAN,
         augment=True,
+        data="imagenet",
         published=f"{top1}% top-1 and {top5}% top-5 error on ImageNet's validation images "
         f"(Table 3, {configuration}, one scale)",
     )
@@ -68,6 +69,7 @@ def torchvision(top1: float, top5: float) -> Recipe:
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         augment=True,
+        data="imagenet",
         published=f"{top1}% top-1 and {top5}% top-5 error on ImageNet's validation images "
         "(torchvision, weights IMAGENET1K_V1)",
     )
