@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from errno import ENOMEM
 from math import prod
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -73,6 +74,8 @@ def read(path: Path) -> tuple[dict[str, Array], Any]:
     except ValueError:
         raise DataError(f"{path}: not a safetensors file, or truncated within its header") from None
     except OSError as error:
+        if error.errno == ENOMEM:  # the file is as it should be
+            raise MemoryError(f"no room for {path}") from None
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     length = int.from_bytes(raw[:8], "little")
     if len(raw) < 8 or length > min(len(raw) - 8, HEADER_LIMIT):
