@@ -32,8 +32,8 @@ STEP_FLOAT64 = 1e-10
 STEP_FLOAT32 = 1e-3
 
 # Accuracies of two right trainings, one seed: 0.003 apart at most (LeNet, seeds 0 to 4). Other
-# initial weights alone move small nets by 0.01 (standard deviation). A gap of 0.05 has a reason, where the test images are not so
-# few that three standard deviations of their sampling are more.
+# initial weights alone move small nets by 0.01 (standard deviation). A gap of 0.05 has a reason,
+# where the test images are not so few that three standard deviations of their sampling are more.
 OUTCOME_GAP = 0.05
 
 # A float32 loss over the test images, against the same in float64: 2.1e-7 at most (5 seeds).

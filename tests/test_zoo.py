@@ -13,34 +13,21 @@ from pathlib import Path
 import pytest
 
 from common import recipes, specs
-from common.errors import SpecError
 from common.losses import LOSSES
-from common.spec import count_parameters, resized
+from common.spec import count_parameters
 from compare.checks import climb
 from compare.run import PORTS, probe_batch
 
 ROOT = Path(__file__).parent.parent
-LARGE = 5_000_000  # parameters, or 100x100 places of input: checked once, in CI, and at 64x64
+# Parameters; or 100x100 places of input. Checked once, in CI, at the size of the default recipe:
+# `compare check --model NAME` reads the full one.
+LARGE = 5_000_000
 
 
 def is_large(name: str) -> bool:
     spec = specs.get(name)
     places = max(prod(shape[1:]) for shape in spec.inputs.values())
     return spec.params > LARGE or places > 10_000
-
-
-def reduced(name: str) -> tuple[int, int] | None:
-    """64x64 where a large network can read it: as many layers and weights, a twelfth of the work.
-
-    `compare check --model NAME` reads the full size.
-    """
-    if not is_large(name) or next(iter(specs.get(name).inputs.values()))[1] <= 64:
-        return None
-    try:
-        resized(specs.get(name), (64, 64))
-    except SpecError:
-        return None
-    return 64, 64
 
 
 MODELS = [
@@ -58,7 +45,7 @@ def test_both_ports_pass_every_check(evidence, name):
         batch=probe_batch(spec),
         loss=recipe.loss,
         shares=recipe.shares,
-        size=reduced(name),
+        size=recipe.size if is_large(name) else None,  # as many layers and weights, less work
     )
     for check in climb(gathered):
         assert check.verdict.agrees, f"{check.id}: {check.detail}"

@@ -186,13 +186,13 @@ def run_steps(
     steps = -(-len(x) // size)
     numbers = size * sum(prod(shape) for shape in (training.dropped or {}).values())
     chunk = max(1, min(CHUNK, DRAWN // numbers)) if numbers else CHUNK
+    # one step alone is sooner taken than its graph is built, which takes a deep net half a minute
+    run_chunk = training.run_chunk if steps > 1 else training.run_chunk.python_function
     batch_losses, hits = [], 0
     for first in range(0, steps, chunk):
         count = min(chunk, steps - first)
         drawn = draw(training, epoch * steps + first, count)
-        chunk_losses, chunk_hits = training.run_chunk(
-            x, y, tf.constant(first), tf.constant(count), drawn
-        )
+        chunk_losses, chunk_hits = run_chunk(x, y, tf.constant(first), tf.constant(count), drawn)
         batch_losses.append(chunk_losses.numpy())
         hits += int(chunk_hits)
         progress({"samples": epoch * len(x) + min((first + count) * size, len(x))})
