@@ -9,7 +9,6 @@ RECIPES = {
     "alexnet2012": [
         # Few steps: enough to hold two trainings together, not to learn much. Nothing in the
         # network adapts to another size, so the images are resized to the 227x227 it reads.
-        # measured:
         Recipe(
             "default",
             epochs=2,

@@ -9,7 +9,6 @@ HEADS = (1.0, 0.3, 0.3)  # section 5: "their losses were added to the total with
 
 def few_steps(shares: tuple[float, ...] = ()) -> Recipe:
     """A few steps on real images at a small rate: no accuracy worth the name, but equal losses."""
-    # measured:
     return Recipe(
         "default",
         epochs=2,

@@ -6,7 +6,7 @@ KERAS_EPS = 1e-7  # of Keras' Adam; PyTorch's is 1e-8
 
 RECIPES = {
     "keras-cnn": [
-        # measured:
+        # seed 0, torch / keras: 97.0 / 97.1%, 20 s in all on two cores.
         Recipe(
             "default",
             epochs=4,

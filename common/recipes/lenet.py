@@ -33,7 +33,7 @@ RECIPES = {
         ),
     ],
     "lenet-sigmoid": [
-        # measured:
+        # seed 0, torch / keras: 96.8 / 96.8%, 22 s in all on two cores.
         Recipe(
             "default",
             epochs=12,
@@ -54,7 +54,7 @@ RECIPES = {
         ),
     ],
     "lenet-rgb": [
-        # measured:
+        # seed 0, torch / keras: 96.6 / 96.9%, 19 s in all on two cores.
         Recipe(
             "default",
             epochs=8,

@@ -8,7 +8,7 @@ PAPER_MEAN, PAPER_STD = (20 / 255,), (200 / 255,)
 
 RECIPES = {
     "lenet5": [
-        # measured:
+        # seed 0: 96.9% in both frameworks, 21 s in all on two cores.
         Recipe(
             "default",
             epochs=10,

@@ -4,7 +4,7 @@ from common.recipe import Recipe
 
 RECIPES = {
     "mnist-cnn": [
-        # measured:
+        # seed 0, torch / keras: 96.4 / 96.4%, 18 s in all on two cores.
         Recipe(
             "default",
             epochs=8,

@@ -8,7 +8,6 @@ MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of the 60,000 training images, p
 
 def few_steps(images: int, batch_size: int, size: int) -> Recipe:
     """A few steps on real images at a small rate: no accuracy worth the name, but equal losses."""
-    # measured:
     return Recipe(
         "default",
         epochs=2,

@@ -7,7 +7,6 @@ CIFAR_MEAN, CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)  # of
 
 RECIPES = {
     "resnet20-cifar": [
-        # measured:
         Recipe(
             "default",
             epochs=3,

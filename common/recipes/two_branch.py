@@ -6,7 +6,7 @@ MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of the 60,000 training images, p
 
 RECIPES = {
     "two-branch": [
-        # measured:
+        # seed 0, torch / keras: 93.1 / 93.2%, 32 s in all on two cores.
         Recipe(
             "default",
             epochs=2,

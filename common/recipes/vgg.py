@@ -9,10 +9,7 @@ RAW_MEAN = (123.68, 116.779, 103.939)  # of ImageNet's pixels, 0 to 255; the aut
 
 
 def few_steps(learning_rate: float) -> Recipe:
-    """Few steps at a reduced size: enough to hold two trainings together, not to learn much.
-
-    measured:
-    """
+    """Few steps at a reduced size: enough to hold two trainings together, not to learn much."""
     return Recipe(
         "default",
         epochs=2,
@@ -75,12 +72,13 @@ def torchvision(top1: float, top5: float) -> Recipe:
     )
 
 
-# measured:
+# vgg16-cifar, PyTorch alone, seed 0: 91% of 200 test images, at 39 images a second on one core.
+# At ten times the rate it stays at chance.
 CIFAR_DEFAULT = Recipe(
     "default",
-    epochs=4,
+    epochs=3,
     batch_size=16,
-    learning_rate=0.01,
+    learning_rate=0.001,
     momentum=0.9,
     initial="he",
     mean=MNIST_MEAN,
