@@ -140,3 +140,25 @@ def test_adams_first_update_is_the_formula_written_out(take):
         moved = tensors.load(folder / side / "steps-1/weights.safetensors")["fc.weight"] - initial
         g = tensors.load(folder / side / "steps-1/means.safetensors")["fc.weight"] / (1 - share)
         np.testing.assert_allclose(moved, -rate * g / (abs(g) + eps), rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "sides"),
+    [
+        ("conv1.bias", "steps-1", ("torch",)),  # it has no gradient
+        ("bn1.var", "steps-1", ("torch",)),
+        ("fc.weight", "steps-1", ("torch",)),
+        ("fc.weight", "steps-1", SIDES),
+        ("bn1.var", "steps-1-float32", SIDES),
+        ("fc.weight", "steps-1-float32", SIDES),
+    ],
+)
+def test_a_step_to_no_number_is_never_agreement(take, name, file, sides):
+    folder = take(dropping(), DROPPING, SGD)
+    for side in sides:
+        path = folder / side / file / "weights.safetensors"
+        arrays = {key: array.copy() for key, array in tensors.load(path).items()}
+        arrays[name].flat[0] = np.nan
+        tensors.save(path, arrays)
+    check = judged(folder, DROPPING, SGD)
+    assert check.verdict is Verdict.DIFFERENT, check.detail

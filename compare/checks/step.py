@@ -96,12 +96,12 @@ class Witness:
         torch, keras = (self.change(side, steps, name) for side in SIDES)
         if torch is None or keras is None:
             return float("inf")
+        if not (np.isfinite(torch).all() and np.isfinite(keras).all()):
+            return float("inf")
         if name in self.dead:
             return max(self.liveliness(x, steps, name) for x in (torch, keras))
         if name in self.variances:
             return self.variance_error(torch, keras, steps, name)
-        if not (np.isfinite(torch).all() and np.isfinite(keras).all()):
-            return float("inf")
         gap, scale = np.abs(torch - keras).max(), np.abs(keras).max()
         # each step's sum is rounded to the weight's own last place, however short the step
         weight = np.abs(self.taken.initial[name]).max() + scale
@@ -127,9 +127,9 @@ class Witness:
         faded = initial * (layer.settings["keep"] ** steps - 1)
         unbiased, biased = torch - faded, keras - faded  # what the batches brought
         ratios = [n / (n - 1) for n in self.batch_values(layer, steps)]
-        low, high = (np.minimum, np.maximum)
         ends = [biased * ratio for ratio in (min(ratios), max(ratios))]
-        gap = np.maximum(0, low(*ends) - unbiased) + np.maximum(0, unbiased - high(*ends))
+        short, beyond = np.minimum(*ends) - unbiased, unbiased - np.maximum(*ends)
+        gap = np.maximum(0, np.maximum(short, beyond))
         scale = np.abs(keras).max()
         return min(plain, float(gap.max() / scale) if scale > 0 else float("inf"))
 
@@ -163,7 +163,7 @@ class Witness:
         errors = [self.statistic_error(side, name) for name in statistics]
         if parameters:
             errors.append(self.descent_error(side, parameters))
-        return isolate.largest(errors)
+        return max((float("inf") if np.isnan(error) else error for error in errors), default=0.0)
 
     def descent_error(self, side: str, names: list[str]) -> float:
         """Whether the gradient that moved these parameters is the loss's, along one direction.
@@ -333,7 +333,7 @@ def float32_alone(steps: Witness, names: list[str]) -> tuple[Culprit, ...]:
     return tuple(
         Culprit(RUNG, WHOLE, side, gap, f"the first update in float32 alone is off by {gap:.1e}")
         for side, gap in gaps.items()
-        if gap > STEP_FLOAT32 and gap > STEP_NOISE * least
+        if gap == np.inf or gap > max(STEP_FLOAT32, STEP_NOISE * least)
     )
 
 
