@@ -44,7 +44,10 @@ class TraceJob:
 
 @dataclass(frozen=True)
 class TrainJob:
-    """Train as the recipe says, over saved batches in a saved order."""
+    """Train as the recipe says, over saved batches in a saved order.
+
+    It goes on from the checkpoint in the folder, where there is one.
+    """
 
     build: Build
     recipe: Recipe
@@ -55,7 +58,6 @@ class TrainJob:
     slots: bool = False  # leave Adam's first moments, too
     keep: bool = False  # leave the trained net in the framework's own format, too
     checkpoint_every: int = 0  # epochs; 0: never
-    resume: bool = False  # go on from the checkpoint in the folder, if there is one
 
 
 @dataclass(frozen=True)

@@ -313,9 +313,9 @@ def request(given: argparse.Namespace, arguments: list[str]) -> tuple[Any, Path 
         if given.model is None:
             raise UsageError("expected --model NAME, see `compare list`, or --resume RUN")
         return options_of(given), None
-    allowed = {"run", "--resume", str(given.resume), "--quiet", "--debug", "--json", given.json}
-    allowed |= {"--curves", str(given.curves)}
-    others = [argument for argument in arguments if argument not in allowed]
+    mine = ("--resume", "--quiet", "--debug", "--json", "--curves")  # not of the run
+    names = [text.partition("=")[0] for text in arguments if text.startswith("--")]
+    others = [name for name in names if name not in mine]
     if others:
         raise UsageError(
             f"--resume {given.resume}: a run goes on with its own options; leave out {others[0]}"

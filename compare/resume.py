@@ -18,11 +18,19 @@ PATHS = ("out", "data_dir")
 
 
 def note(outcome: Outcome) -> None:
-    """Writes what the run was asked for, before any work."""
+    """Writes what the run was asked for and what it is made with, before any work."""
     options = {k: str(v) if k in PATHS and v else v for k, v in asdict(outcome.options).items()}
-    data = outcome.data
-    request = {"options": options, "data_sha256": data.sha256 if data else None}
-    write_json(outcome.folder / FILE, request)
+    write_json(outcome.folder / FILE, {"options": options, **made_with(outcome)})
+
+
+def made_with(outcome: Outcome) -> dict[str, Any]:
+    """The data, the frameworks and the device: with others it would be another run."""
+    made = {
+        f"{side} side": f"{environment['framework']}, Python {environment['python']}"
+        for side, environment in outcome.environments.items()
+    }
+    data = f"of sha256 {outcome.data.sha256[:12]}…" if outcome.data else None
+    return {"data": data, **made, "device": outcome.device}
 
 
 def options_of(folder: Path) -> Options:
@@ -50,11 +58,11 @@ def read_options(folder: Path) -> Options:
 
 
 def check(outcome: Outcome) -> None:
-    """UsageError where the data are no longer those that the run began with."""
-    found = outcome.data.sha256 if outcome.data else None
-    expected = read_json(outcome.folder / FILE)["data_sha256"]
-    if found != expected:
-        raise UsageError(
-            f"--resume {outcome.folder}: the run began on data with sha256 {expected[:12]}…, found "
-            f"{str(found)[:12]}…; a run on other data is another run"
-        )
+    """UsageError where the run began on other data, or with other versions or another device."""
+    began = read_json(outcome.folder / FILE)
+    for what, found in made_with(outcome).items():
+        if began.get(what, found) != found:
+            raise UsageError(
+                f"--resume {outcome.folder}: the run began with {what} {began[what]}, found "
+                f"{found}; it would not be the same run"
+            )

@@ -90,8 +90,6 @@ def run(options: Options, resumed: Path | None = None) -> Outcome:
     with ExitStack() as stack:
         folder = stack.enter_context(RunFolder(options.out, options.model, resumed)).path
         outcome = Outcome(options, spec, folder, recipe, data=data, prepared=prepared)
-        if options.train:
-            resume.note(outcome) if resumed is None else resume.check(outcome)
         reporter = stack.enter_context(Reporter(SIDES, options.quiet))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
         workers = {
@@ -100,6 +98,8 @@ def run(options: Options, resumed: Path | None = None) -> Outcome:
         }
         prepare(outcome, scratch)
         get_ready(outcome, workers)
+        if options.train:
+            resume.note(outcome) if resumed is None else resume.check(outcome)
         in_turn_or_at_once(outcome, workers, scratch, reporter)
         if outcome.data is not None:
             write_json(folder / "fed.json", to_be_fed(outcome, scratch))
@@ -388,7 +388,6 @@ def train(
         options.seed,
         keep=True,
         checkpoint_every=options.checkpoint_every,
-        resume=True,
     )
     done = worker.ask(job, lambda event: reporter.advance(side, event["samples"], total))
     outcome.training[side] = done

@@ -49,7 +49,7 @@ def test_a_training_goes_on_from_its_checkpoint_bit_for_bit(workers, job, tmp_pa
     workers[side].ask(job(side, model, whole))
     workers[side].ask(job(side, model, half, epochs=2, checkpoint_every=1))
     first = np.concatenate([tensors.load(half / "losses.safetensors")["losses"]])
-    workers[side].ask(job(side, model, half, resume=True))
+    workers[side].ask(job(side, model, half))
     for file in ("weights", "losses", "test-logits"):
         one, other = (tensors.load(place / f"{file}.safetensors") for place in (whole, half))
         for name, array in one.items():
@@ -100,7 +100,7 @@ def interrupted(run, tmp_path_factory) -> Path:
 
 
 def test_the_command_goes_on_with_the_options_and_the_data_of_the_run(interrupted, environment):
-    done = compare(interrupted, environment, "run", "--resume", "run", "--json", "-", "--quiet")
+    done = compare(interrupted, environment, "run", "--resume=run", "--json", "-", "--quiet")
     assert done.returncode in (0, 4), done.stderr
     result = json.loads(done.stdout)
     assert result["model"] == "digits-cnn"
@@ -116,6 +116,7 @@ def test_the_command_goes_on_with_the_options_and_the_data_of_the_run(interrupte
         (["--resume", "run"], ["both sides have finished"]),
         (["--resume", "nowhere"], ["--resume nowhere", "no folder"]),
         (["--resume", "run", "--seed", "3"], ["leave out --seed"]),
+        (["--resume=run", "--batch-size=8"], ["leave out --batch-size"]),
         ([], ["--model NAME"]),
     ],
 )
@@ -124,6 +125,17 @@ def test_what_cannot_go_on_is_refused(run, environment, arguments, words):
     assert done.returncode == 2
     assert [word for word in words if word not in done.stderr] == [], done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("what", ["data", "keras side", "torch side", "device"])
+def test_what_would_be_another_run_is_refused(interrupted, environment, tmp_path, what):
+    shutil.copytree(interrupted / "run", tmp_path / "run")
+    (tmp_path / "run/keras/history.json").unlink(missing_ok=True)
+    began = json.loads((tmp_path / "run/request.json").read_text())
+    (tmp_path / "run/request.json").write_text(json.dumps(began | {what: "something else"}))
+    done = compare(tmp_path, environment, "run", "--resume", "run", "--quiet")
+    assert done.returncode == 2
+    assert f"the run began with {what} something else, found " in done.stderr
 
 
 def test_the_curves_are_drawn(run):

@@ -52,7 +52,7 @@ def train(job: TrainJob, progress: Emit) -> dict[str, Any]:
     """Trains, evaluates after every epoch, and writes weights, test outputs and losses."""
     training, orders = start(job)
     folder = out_folder(job)
-    history, step_losses = checkpoint.load(training, folder) if job.resume else ([], [])
+    history, step_losses = checkpoint.load(training, folder)
     output = evaluate(training) if len(history) == len(orders) else None
     for epoch in range(len(history), len(orders)):
         row, batch_losses = run_epoch(training, orders[epoch], epoch, progress)
