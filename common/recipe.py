@@ -8,6 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+# Means and standard deviations of a data set's training pixels / 255, channel by channel.
+MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)
+CIFAR_MEAN, CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+IMAGENET_MEAN_255 = (123.68, 116.779, 103.939)  # of the pixels, as the VGG authors give it
+
 
 @dataclass(frozen=True)
 class Recipe:

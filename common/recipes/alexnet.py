@@ -1,9 +1,6 @@
 """Recipes of AlexNet with one tower."""
 
-from common.recipe import Recipe
-
-MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of the 60,000 training images, pixels / 255
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of pixels / 255
+from common.recipe import IMAGENET_MEAN, IMAGENET_STD, MNIST_MEAN, MNIST_STD, Recipe
 
 RECIPES = {
     "alexnet": [

@@ -1,9 +1,6 @@
 """Recipes of AlexNet as published in 2012."""
 
-from common.recipe import Recipe
-
-MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of the 60,000 training images, pixels / 255
-RAW_MEAN = (123.68, 116.779, 103.939)  # of ImageNet's pixels, 0 to 255
+from common.recipe import IMAGENET_MEAN_255, MNIST_MEAN, MNIST_STD, Recipe
 
 RECIPES = {
     "alexnet2012": [
@@ -37,7 +34,7 @@ RECIPES = {
             decay_after=(30, 60, 80),
             initial="he",
             divisor=1.0,
-            mean=RAW_MEAN,
+            mean=IMAGENET_MEAN_255,
             augment=True,
             data="imagenet",
             published="40.7% top-1 and 18.2% top-5 error on ImageNet's validation images (Table 2, "

@@ -1,9 +1,7 @@
 """Recipes of GoogLeNet, without and with its heads."""
 
-from common.recipe import Recipe
+from common.recipe import IMAGENET_MEAN, IMAGENET_STD, MNIST_MEAN, MNIST_STD, Recipe
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of pixels / 255
-MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of the 60,000 training images, pixels / 255
 HEADS = (1.0, 0.3, 0.3)  # section 5: "their losses were added to the total with a weight of 0.3"
 
 

@@ -1,8 +1,6 @@
 """Recipes of LeNet as it is taught, with relu and with sigmoid, and on colour images."""
 
-from common.recipe import Recipe
-
-MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of the 60,000 training images, pixels / 255
+from common.recipe import MNIST_MEAN, MNIST_STD, Recipe
 
 RECIPES = {
     "lenet": [

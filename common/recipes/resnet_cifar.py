@@ -1,9 +1,6 @@
 """Recipes of the residual network for CIFAR-10."""
 
-from common.recipe import Recipe
-
-MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of the 60,000 training images, pixels / 255
-CIFAR_MEAN, CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)  # of its 50,000
+from common.recipe import CIFAR_MEAN, CIFAR_STD, MNIST_MEAN, MNIST_STD, Recipe
 
 RECIPES = {
     "resnet20-cifar": [

@@ -1,8 +1,6 @@
 """Recipes of the network of two inputs: the left and the right half of an image."""
 
-from common.recipe import Recipe
-
-MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of the 60,000 training images, pixels / 255
+from common.recipe import MNIST_MEAN, MNIST_STD, Recipe
 
 RECIPES = {
     "two-branch": [

@@ -1,11 +1,15 @@
 """Recipes of VGG: a few steps on real images, what was published, and CIFAR-10."""
 
-from common.recipe import Recipe
-
-MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)  # of the 60,000 training images, pixels / 255
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of pixels / 255
-CIFAR_MEAN, CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)  # of pixels / 255
-RAW_MEAN = (123.68, 116.779, 103.939)  # of ImageNet's pixels, 0 to 255; the authors' own numbers
+from common.recipe import (
+    CIFAR_MEAN,
+    CIFAR_STD,
+    IMAGENET_MEAN,
+    IMAGENET_MEAN_255,
+    IMAGENET_STD,
+    MNIST_MEAN,
+    MNIST_STD,
+    Recipe,
+)
 
 
 def few_steps(learning_rate: float) -> Recipe:
@@ -43,7 +47,7 @@ def paper(top1: float, top5: float, configuration: str) -> Recipe:
         decay_after=(25, 50, 65),
         initial="he",
         divisor=1.0,
-        mean=RAW_MEAN,
+        mean=IMAGENET_MEAN_255,
         augment=True,
         data="imagenet",
         published=f"{top1}% top-1 and {top5}% top-5 error on ImageNet's validation images "
