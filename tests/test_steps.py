@@ -162,3 +162,18 @@ def test_a_step_to_no_number_is_never_agreement(take, name, file, sides):
         tensors.save(path, arrays)
     check = judged(folder, DROPPING, SGD)
     assert check.verdict is Verdict.DIFFERENT, check.detail
+
+
+@pytest.mark.parametrize("sides", [("torch",), ("keras",), SIDES])
+def test_a_float32_step_of_bfloat16_numbers_is_found_on_one_side_and_on_both(take, sides):
+    folder = take(dropping(), DROPPING, SGD)
+    initial = tensors.load(folder / "initial-weights.safetensors")
+    for side in sides:
+        path = folder / side / "steps-1-float32/weights.safetensors"
+        moved = {name: array - initial[name] for name, array in tensors.load(path).items()}
+        cut = {name: x.view(np.uint32) & 0xFFFF0000 for name, x in moved.items()}  # 8 bits stay
+        short = {name: initial[name] + bits.view(np.float32) for name, bits in cut.items()}
+        tensors.save(path, short)
+    check = judged(folder, DROPPING, SGD)
+    assert check.verdict is Verdict.DIFFERENT, check.detail
+    assert {culprit.side for culprit in check.culprits} == set(sides)
