@@ -55,7 +55,8 @@ class TrainJob:
     orders: str  # safetensors: "orders" (epochs, N), one permutation an epoch
     out: str  # folder for weights, history and test logits
     seed: int = 0  # of what is drawn on the way: dropout, crops and flips
-    slots: bool = False  # leave Adam's first moments, too
+    slots: bool = False  # leave what the optimizer remembers, too
+    gradients: bool = False  # leave every step's gradients, stacked, too
     keep: bool = False  # leave the trained net in the framework's own format, too
     checkpoint_every: int = 0  # epochs; 0: never
 

@@ -40,7 +40,11 @@ class Steps:
     batch: Mapping[str, Array]  # of the first step: the inputs, and "labels"
     weights: Mapping[tuple[str, int], Mapping[str, Array]]  # (side, steps) -> name -> array
     rounded: Mapping[str, Mapping[str, Array]]  # side -> the weights after one step in float32
-    means: Mapping[str, Mapping[str, Array]]  # side -> Adam's first moments after one step
+    # what the optimizers remember then: (side, steps) -> "velocity:conv1.weight" -> array
+    slots: Mapping[tuple[str, int], Mapping[str, Array]]
+    # the loss's own gradients in these steps: (side, steps) -> name -> (steps, ...); after ten of
+    # a large net, none
+    gradients: Mapping[tuple[str, int], Mapping[str, Array]]
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,11 @@ def load_steps(folder: Path, spec: Spec, recipe: Recipe, seed: int) -> Steps:
 
     paths = {(side, steps): path(side, steps, "float64") for side in SIDES for steps in STEPS}
     rounded = {side: path(side, 1, "float32") for side in SIDES}
-    means = {side: paths[side, 1].with_name("means.safetensors") for side in SIDES}
+
+    def beside(name: str) -> dict[tuple[str, int], Mapping[str, Array]]:
+        files = {key: path.with_name(f"{name}.safetensors") for key, path in paths.items()}
+        return {key: tensors.load(path) for key, path in files.items() if path.exists()}
+
     return Steps(
         recipe,
         resized(spec, recipe.size),
@@ -130,7 +138,8 @@ def load_steps(folder: Path, spec: Spec, recipe: Recipe, seed: int) -> Steps:
         tensors.load(folder / "first-batch.safetensors"),
         {key: tensors.load(path) for key, path in paths.items() if path.exists()},
         {side: tensors.load(path) for side, path in rounded.items() if path.exists()},
-        {side: tensors.load(path) for side, path in means.items() if path.exists()},
+        beside("slots"),
+        beside("gradients"),
     )
 
 

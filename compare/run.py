@@ -26,10 +26,11 @@ from compare.download import fetch
 from compare.evidence import DTYPES, SIDES, STEPS, Array, steps_folder
 from compare.folder import RunFolder, finite, read_json, write_json
 from compare.progress import Reporter
+from compare.steps import step_recipe
 from compare.workers import Worker, check_python
 
 STEP_BATCH = 16  # images, of a net of few multiply-adds
-SHORT = 1e-6  # of the recipe's learning rate, in ten steps
+WITNESSED = 1_000_000  # parameters; of a larger net, only the first of ten gradients is kept
 PROBE_BATCH = 8  # more than one image, and enough that every relu is seen on and off
 LARGE = 500_000_000  # multiply-adds an image; a larger net's many values are seen on and off by 2
 PORTS = {"torch": "torch_impl.models", "keras": "tf_impl.models"}
@@ -173,25 +174,6 @@ def prepare_steps(spec: Spec, recipe: Recipe, seed: int, folder: Path, scratch: 
 def step_batch(spec: Spec) -> int:
     """Images of one step."""
     return STEP_BATCH if multiply_adds(spec) <= LARGE // 10 else 4
-
-
-def step_recipe(recipe: Recipe, steps: int, batch_size: int) -> Recipe:
-    """The recipe for so few steps: ten are two epochs of five, the rate decayed between them.
-
-    Ten are short ones. At the recipe's own rate a deep net multiplies a rounding in every step: two
-    right trainings of ResNet-50 were 1.5e-2 apart after ten, in float64, and of ResNet-152 even
-    at a ten-thousandth of the rate. A millionth moves its weights by 7e-7 of their size, which
-    leaves nine digits to judge by.
-    """
-    return replace(
-        recipe,
-        epochs=1 if steps == 1 else 2,
-        batch_size=batch_size,
-        learning_rate=recipe.learning_rate * (1 if steps == 1 else SHORT),
-        decay=recipe.decay if recipe.decay < 1 else 0.1,
-        decay_after=(1,),
-        augment=False,
-    )
 
 
 def prepare_data(outcome: Outcome, data: DataSet, scratch: Path) -> None:
@@ -359,14 +341,16 @@ def step_job(
     build: Build, recipe: Recipe, steps: int, seed: int, scratch: Path, folder: Path
 ) -> TrainJob:
     """What a side is asked, to take one step or ten from the prepared files."""
+    spec = spec_of(build)
     return TrainJob(
         build,
-        step_recipe(recipe, steps, step_batch(spec_of(build))),
+        step_recipe(recipe, steps, step_batch(spec)),
         absolute(scratch / f"data-{steps}.safetensors"),
         absolute(scratch / f"orders-{steps}.safetensors"),
         absolute(folder / steps_folder(steps, build.dtype)),
         seed,
-        slots=recipe.optimizer == "adam" and steps == 1,
+        slots=build.dtype == "float64",
+        gradients=build.dtype == "float64" and (steps == 1 or spec.params <= WITNESSED),
     )
 
 

@@ -47,6 +47,6 @@ REPORTED_LOSS = 1e-4
 # float64 step by flipped relus. bfloat16 has 65,000 times float32's rounding.
 STEP_NOISE = 100
 
-# The change of every parameter over ten steps of Adam, which divides by a gradient that may be as
-# small as its eps: 5.1e-11 at most (keras-cnn). Keras' own formula is 1e-3 off or more.
-STEP_ADAM = 1e-6
+# The change of every parameter over ten steps of an optimizer that divides by a gradient, which may
+# be as small as its eps: 5.1e-11 at most (Adam, keras-cnn). Keras' own formula is 1e-3 off or more.
+STEP_ADAPTIVE = 1e-6

@@ -43,8 +43,8 @@ def make_bare_epoch(training: Training) -> Any:
                 outputs = training.outputs(images, training=True)
                 loss = losses.total(recipe.loss, recipe.shares, outputs, labels)
             gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
-            gradients = optimizers.decayed(gradients, model.trainable_variables, recipe)
-            optimizer.apply(gradients, model.trainable_variables)
+            variables = model.trainable_variables
+            optimizers.step(optimizer, gradients, variables, recipe, recipe.rate(0))
 
     return run_bare
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -46,6 +47,7 @@ class Training:
     parts: int = 1  # inputs of the model: equal parts of an image, side by side
     seed: int = 0
     dropped: dict[str, Shape] | None = None  # what each dropout layer reads; None: drops at random
+    gradients: dict[str, list[Array]] | None = None  # of every step, where they are to be kept
 
     def __post_init__(self) -> None:
         self.draws = dropout.share(self.model, self.dropped or {})
@@ -67,7 +69,8 @@ def train(job: TrainJob, progress: Emit) -> dict[str, Any]:
         history, step_losses = checkpoint.load(training, folder)
         output = evaluate(training) if len(history) == len(orders) else None
         for epoch in range(len(history), len(orders)):
-            row, batch_losses = run_epoch(training, orders[epoch], epoch, progress)
+            before = [row["train_loss"] for row in history]
+            row, batch_losses = run_epoch(training, orders[epoch], epoch, progress, before)
             output = evaluate(training)
             row |= score(training, output)
             row["test_sha256"] = fed(training, training.x_test, training.y_test)
@@ -80,8 +83,11 @@ def train(job: TrainJob, progress: Emit) -> dict[str, Any]:
     tensors.save(folder / "weights.safetensors", names.take(training.model, training.axes))
     tensors.save(folder / "losses.safetensors", {"losses": np.concatenate(step_losses)})
     if job.slots:
-        means = optimizers.means(training.model, training.optimizer, training.axes)
-        tensors.save(folder / "means.safetensors", means)
+        slots = optimizers.slots(training.model, training.optimizer, training.axes)
+        tensors.save(folder / "slots.safetensors", slots)
+    if training.gradients is not None:
+        stacked = {name: np.stack(each) for name, each in training.gradients.items()}
+        tensors.save(folder / "gradients.safetensors", stacked)
     if job.keep:
         checkpoint.keep(training.model, folder)
     return {"history": history}
@@ -109,22 +115,28 @@ def start(job: TrainJob | BenchJob, shared: bool = True) -> tuple[Training, Arra
         parts=len(spec.inputs),
         seed=getattr(job, "seed", 0),
         dropped=dropout_shapes(spec) if shared else None,
+        gradients={} if getattr(job, "gradients", False) else None,
     )
     return training, tensors.load(Path(job.orders))["orders"]
 
 
 def make_chunk(training: Training) -> Any:
-    """A graph that takes `count` steps from step `first` on, batches sliced inside it.
+    """A graph that takes a step at each of `rates` from step `first` on, batches sliced inside it.
 
     `drawn` holds the numbers of dropout for each of these steps.
     """
     model, optimizer, recipe = training.model, training.optimizer, training.recipe
-    size = recipe.batch_size
+    size, variables = recipe.batch_size, model.trainable_variables
+    keeps = training.gradients is not None
+    kept_variables = variables if keeps else []
 
     @tf.function(jit_compile=False)
     def run_chunk(
-        x: tf.Tensor, y: tf.Tensor, first: tf.Tensor, count: tf.Tensor, drawn: dict[str, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+        x: tf.Tensor, y: tf.Tensor, first: tf.Tensor, rates: tf.Tensor, drawn: dict[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor | None]]:
+        count = tf.shape(rates)[0]
+        kept = [tf.TensorArray(x.dtype, count, element_shape=v.shape) for v in kept_variables]
+        reached = [False] * len(kept)  # known once the graph is built
         batch_losses = tf.TensorArray(x.dtype, size=count)
         hits = tf.constant(0, tf.int64)
         for step in tf.range(count):
@@ -135,34 +147,41 @@ def make_chunk(training: Training) -> Any:
             with tf.GradientTape() as tape:
                 outputs = training.outputs(images, training=True)
                 loss = losses.total(recipe.loss, recipe.shares, outputs, labels)
-            gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
-            gradients = optimizers.decayed(gradients, model.trainable_variables, recipe)
-            optimizer.apply(gradients, model.trainable_variables)
+            gradients = tape.gradient(loss, [v.value for v in variables])
+            if keeps:
+                reached[:] = [gradient is not None for gradient in gradients]
+                pairs = zip(kept, gradients, strict=True)
+                kept = [k if g is None else k.write(step, g) for k, g in pairs]
+            optimizers.step(optimizer, gradients, variables, recipe, rates[step])
             batch_losses = batch_losses.write(step, loss)
             scores = losses.scores(recipe.loss, outputs[0])
             hits += tf.math.count_nonzero(tf.argmax(scores, axis=1) == labels)
-        return batch_losses.stack(), hits
+        pairs = zip(kept, reached, strict=True)
+        stacks = [k.stack() if is_reached else None for k, is_reached in pairs]
+        return batch_losses.stack(), hits, stacks
 
     return run_chunk
 
 
 def run_epoch(
-    training: Training, order: Array, epoch: int, progress: Emit
+    training: Training, order: Array, epoch: int, progress: Emit, before: Sequence[float] = ()
 ) -> tuple[dict[str, Any], Array]:
     """One pass over the training data, timed. Returns the history's row and each batch's loss.
 
-    What it was fed is digested after the clock has stopped.
+    `before`: the training losses of the epochs before, by which a plateau is seen. What it was fed
+    is digested after the clock has stopped.
     """
     began = time.perf_counter()
     size = training.recipe.batch_size
-    optimizers.set_rate(training.optimizer, training.recipe.rate(epoch))
+    rates = training.recipe.rates(epoch, -(-len(order) // size), before)
     x, y = permuted(training, order, epoch)
-    batch_losses, hits = run_steps(training, x, y, epoch, progress)
+    batch_losses, hits = run_steps(training, x, y, epoch, rates, progress)
     seconds = time.perf_counter() - began
     row = {
         "epoch": epoch + 1,
         "train_loss": mean_over_samples(batch_losses, len(order), size),
         "train_accuracy": hits / len(order),
+        "learning_rate": rates[-1],
         "seconds": seconds,
         "batches_sha256": fed(training, x, y),
     }
@@ -179,11 +198,10 @@ def permuted(training: Training, order: Array, epoch: int = 0) -> tuple[tf.Tenso
 
 
 def run_steps(
-    training: Training, x: tf.Tensor, y: tf.Tensor, epoch: int, progress: Emit
+    training: Training, x: tf.Tensor, y: tf.Tensor, epoch: int, rates: list[float], progress: Emit
 ) -> tuple[Array, int]:
-    """A step for each slice, the last one perhaps smaller. Returns the losses and the hits."""
-    size = training.recipe.batch_size
-    steps = -(-len(x) // size)
+    """A step for each slice, at its rate, the last one perhaps smaller: the losses and the hits."""
+    size, steps = training.recipe.batch_size, len(rates)
     numbers = size * sum(prod(shape) for shape in (training.dropped or {}).values())
     chunk = max(1, min(CHUNK, DRAWN // numbers)) if numbers else CHUNK
     # one step alone is sooner taken than its graph is built, which takes a deep net half a minute
@@ -192,11 +210,22 @@ def run_steps(
     for first in range(0, steps, chunk):
         count = min(chunk, steps - first)
         drawn = draw(training, epoch * steps + first, count)
-        chunk_losses, chunk_hits = run_chunk(x, y, tf.constant(first), tf.constant(count), drawn)
+        chunk_rates = tf.constant(rates[first : first + count], tf.float32)  # exact in float32
+        chunk_losses, chunk_hits, kept = run_chunk(x, y, tf.constant(first), chunk_rates, drawn)
         batch_losses.append(chunk_losses.numpy())
         hits += int(chunk_hits)
+        keep_gradients(training, count, kept)
         progress({"samples": epoch * len(x) + min((first + count) * size, len(x))})
     return np.concatenate(batch_losses), hits
+
+
+def keep_gradients(training: Training, steps: int, kept: list[tf.Tensor | None]) -> None:
+    """The loss's own gradients, a stack of steps for each variable, where they are to be kept."""
+    if training.gradients is not None:
+        for step in range(steps):
+            row = [None if stack is None else stack[step] for stack in kept]
+            for name, gradient in optimizers.named(training.model, row, training.axes).items():
+                training.gradients.setdefault(name, []).append(gradient)
 
 
 def draw(training: Training, first: int, count: int) -> dict[str, tf.Tensor]:

@@ -10,6 +10,7 @@ import torch
 from common.job import BenchJob
 from common.result import Array
 from common.serve import Emit
+from torch_impl import optimizers
 from torch_impl.losses import total
 from torch_impl.train import Training, permuted, run_epoch, start
 
@@ -39,7 +40,7 @@ def bare_epoch(training: Training, order: Array) -> float:
         optimizer.zero_grad(set_to_none=True)
         outputs = training.outputs(x[first : first + size])
         total(recipe.loss, recipe.shares, outputs, y[first : first + size]).backward()
-        optimizer.step()
+        optimizers.step(optimizer, recipe, recipe.rate(0))
     if x.is_cuda:
         torch.cuda.synchronize()
     return time.perf_counter() - began

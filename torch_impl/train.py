@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class Training:
     parts: int = 1  # inputs of the model: equal parts of an image, side by side
     seed: int = 0
     dropped: dict[str, Shape] | None = None  # what each dropout layer reads; None: drops at random
+    gradients: dict[str, list[Array]] | None = None  # of every step, where they are to be kept
 
     def __post_init__(self) -> None:
         self.draws = dropout.share(self.model, self.dropped or {})
@@ -55,7 +57,8 @@ def train(job: TrainJob, progress: Emit) -> dict[str, Any]:
     history, step_losses = checkpoint.load(training, folder)
     output = evaluate(training) if len(history) == len(orders) else None
     for epoch in range(len(history), len(orders)):
-        row, batch_losses = run_epoch(training, orders[epoch], epoch, progress)
+        before = [row["train_loss"] for row in history]
+        row, batch_losses = run_epoch(training, orders[epoch], epoch, progress, before)
         output = evaluate(training)
         row |= score(training, output)
         row["test_sha256"] = fed(training.x_test, training.y_test)
@@ -68,8 +71,11 @@ def train(job: TrainJob, progress: Emit) -> dict[str, Any]:
     tensors.save(folder / "weights.safetensors", names.take(training.model))
     tensors.save(folder / "losses.safetensors", {"losses": np.concatenate(step_losses)})
     if job.slots:
-        means = optimizers.means(training.model, training.optimizer)
-        tensors.save(folder / "means.safetensors", means)
+        slots = optimizers.slots(training.model, training.optimizer)
+        tensors.save(folder / "slots.safetensors", slots)
+    if training.gradients is not None:
+        stacked = {name: np.stack(each) for name, each in training.gradients.items()}
+        tensors.save(folder / "gradients.safetensors", stacked)
     if job.keep:
         checkpoint.keep(training.model, folder)
     return {"history": history}
@@ -92,27 +98,30 @@ def start(job: TrainJob | BenchJob, shared: bool = True) -> tuple[Training, Arra
         parts=len(spec.inputs),
         seed=getattr(job, "seed", 0),
         dropped=dropout_shapes(spec) if shared else None,
+        gradients={} if getattr(job, "gradients", False) else None,
     )
     return training, tensors.load(Path(job.orders))["orders"]
 
 
 def run_epoch(
-    training: Training, order: Array, epoch: int, progress: Emit
+    training: Training, order: Array, epoch: int, progress: Emit, before: Sequence[float] = ()
 ) -> tuple[dict[str, Any], Array]:
     """One pass over the training data, timed. Returns the history's row and each batch's loss.
 
-    What it was fed is digested after the clock has stopped.
+    `before`: the training losses of the epochs before, by which a plateau is seen. What it was fed
+    is digested after the clock has stopped.
     """
     began = time.perf_counter()
     size = training.recipe.batch_size
-    optimizers.set_rate(training.optimizer, training.recipe.rate(epoch))
+    rates = training.recipe.rates(epoch, -(-len(order) // size), before)
     x, y = permuted(training, order, epoch)
-    batch_losses, hits = run_steps(training, x, y, epoch, progress)
+    batch_losses, hits = run_steps(training, x, y, epoch, rates, progress)
     seconds = time.perf_counter() - began
     row = {
         "epoch": epoch + 1,
         "train_loss": mean_over_samples(batch_losses, len(order), size),
         "train_accuracy": hits / len(order),
+        "learning_rate": rates[-1],
         "seconds": seconds,
         "batches_sha256": fed(x, y),
     }
@@ -131,25 +140,26 @@ def permuted(training: Training, order: Array, epoch: int = 0) -> tuple[Tensor, 
 
 
 def run_steps(
-    training: Training, x: Tensor, y: Tensor, epoch: int, progress: Emit
+    training: Training, x: Tensor, y: Tensor, epoch: int, rates: list[float], progress: Emit
 ) -> tuple[Array, int]:
-    """A step for each slice, the last one perhaps smaller. Returns the losses and the hits.
+    """A step for each slice, at its rate, the last one perhaps smaller: the losses and the hits.
 
     Losses and outputs stay on the device until the epoch ends, so that no step waits for them.
     """
     training.model.train()
     optimizer, recipe, size = training.optimizer, training.recipe, training.recipe.batch_size
-    before, steps = epoch * len(x), epoch * -(-len(x) // size)
+    before, steps = epoch * len(x), epoch * len(rates)
     batch_losses, outputs = [], []
     told = time.perf_counter()
-    for step, first in enumerate(range(0, len(x), size), start=steps):
+    for step, (first, rate) in enumerate(zip(range(0, len(x), size), rates, strict=True), steps):
         images, labels = x[first : first + size], y[first : first + size]
         draw(training, step, images)
         optimizer.zero_grad(set_to_none=True)
         made = training.outputs(images)
         loss = losses.total(recipe.loss, recipe.shares, made, labels)
         loss.backward()
-        optimizer.step()
+        keep_gradients(training)
+        optimizers.step(optimizer, recipe, rate)
         batch_losses.append(loss.detach())
         outputs.append(made[0].detach())
         if time.perf_counter() - told > PROGRESS_SECONDS:
@@ -157,6 +167,13 @@ def run_steps(
             progress({"samples": before + min(first + size, len(x))})
     hits = (losses.scores(recipe.loss, torch.cat(outputs)).argmax(1) == y).sum()
     return names.canonical(torch.stack(batch_losses)), int(hits)
+
+
+def keep_gradients(training: Training) -> None:
+    """The loss's own gradients, before anything is done to them, where they are to be kept."""
+    if training.gradients is not None:
+        for name, gradient in optimizers.gradients(training.model).items():
+            training.gradients.setdefault(name, []).append(gradient)
 
 
 def draw(training: Training, step: int, images: Tensor) -> None:

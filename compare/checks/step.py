@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from math import prod
 
 import numpy as np
 
-from common import losses, reference
+from common import losses, reference, updates
 from common.draws import draws, dropout_shapes
+from common.recipe import Recipe
 from common.spec import Layer, Spec, shapes
 from common.spec import tensors as tensors_of
 from compare import isolate
 from compare.evidence import SIDES, STEPS, Array, Evidence, Steps, relative_error
-from compare.thresholds import STEP_ADAM, STEP_CLOSEST, STEP_FLOAT32, STEP_FLOAT64, STEP_NOISE
+from compare.steps import step_rates, step_recipe
+from compare.thresholds import STEP_ADAPTIVE, STEP_CLOSEST, STEP_FLOAT32, STEP_FLOAT64, STEP_NOISE
 from compare.verdict import Check, Culprit, Verdict, merged
 
 ID, RUNG = "step", 6
@@ -22,10 +25,10 @@ Key = tuple[int, str]  # after how many steps, which parameter
 
 
 def judge(evidence: Evidence) -> Check | None:
-    """Every tensor's change since the start: torch, keras and, for one step, the formula.
+    """Every tensor's change since the start, and what the optimizers remember of it.
 
-    The ten steps are two epochs, with a decay of the rate between them. None where there are only
-    traces to judge.
+    Of torch, keras, and the recipe's formula on their own gradients. The ten steps are two epochs,
+    with a change of the rate between them. None where there are only traces to judge.
     """
     taken = evidence.steps
     if taken is None:
@@ -33,7 +36,9 @@ def judge(evidence: Evidence) -> Check | None:
     missing = [
         side
         for side in SIDES
-        if side not in taken.rounded or any((side, n) not in taken.weights for n in STEPS)
+        if side not in taken.rounded
+        or (side, 1) not in taken.gradients
+        or any((side, n) not in known for n in STEPS for known in (taken.weights, taken.slots))
     ]
     if missing:
         detail = f"{' and '.join(missing)} did not take all of the steps"
@@ -45,6 +50,9 @@ def judge(evidence: Evidence) -> Check | None:
         for count in STEPS
         for name in names
         if name not in steps.apart(count)
+    }
+    errors |= {
+        (count, slot): steps.slot_error(count, slot) for count in STEPS for slot in steps.slots
     }
     wrong = [key for key, error in errors.items() if error > steps.allowed]
     found = culprits(steps, wrong, errors) or alike(steps) or float32_alone(steps, names)
@@ -66,19 +74,20 @@ class Witness:
 
     Two differences between right ports are known, and looked at as such. A bias that only a batch
     norm reads has the gradient zero, since the norm takes the mean away again: its recorded one
-    is rounding, which SGD leaves at rounding and Adam turns into whole steps; the running mean
-    follows them. And PyTorch keeps the unbiased running variance, n / (n - 1) times the batch's,
-    Keras the batch's own.
+    is rounding, which SGD leaves at rounding, and the others, which divide by it, turn into whole
+    steps; the running mean follows them. And PyTorch keeps the unbiased running variance,
+    n / (n - 1) times the batch's, Keras the batch's own.
     """
 
     def __init__(self, taken: Steps) -> None:
         self.taken, self.spec, self.recipe = taken, taken.spec, taken.recipe
-        self.allowed = STEP_ADAM if self.recipe.optimizer == "adam" else STEP_FLOAT64
+        self.allowed = STEP_FLOAT64 if self.recipe.optimizer == "sgd" else STEP_ADAPTIVE
         self.dead = dead_biases(self.spec)
+        self.kept_gradients: dict[tuple[str, int], list[dict[str, Array]]] = {}
 
     def apart(self, steps: int) -> set[str]:
         """Tensors that two right ports need not agree on after so many steps."""
-        if self.recipe.optimizer != "adam":
+        if self.recipe.optimizer == "sgd":
             return set()
         owners = {name.rpartition(".")[0] for name in self.dead}
         readers = {f"{x.name}.mean" for x in self.spec.layers if owners & set(x.reads)}
@@ -102,11 +111,26 @@ class Witness:
             return max(self.liveliness(x, steps, name) for x in (torch, keras))
         if name in self.variances:
             return self.variance_error(torch, keras, steps, name)
-        gap, scale = np.abs(torch - keras).max(), np.abs(keras).max()
+        return self.distance(torch, keras, steps, name)
+
+    def distance(self, one: Array, other: Array, steps: int, name: str) -> float:
+        """How far two changes of a tensor are apart, beyond rounding."""
+        gap, scale = np.abs(one - other).max(), np.abs(other).max()
         # each step's sum is rounded to the weight's own last place, however short the step
         weight = np.abs(self.taken.initial[name]).max() + scale
         gap = max(0.0, gap - steps * np.finfo(np.float64).eps * weight)
         return float(gap / scale) if scale > 0 else float("inf") if gap else 0.0
+
+    @cached_property
+    def slots(self) -> list[str]:
+        """What an optimizer of this recipe remembers of the parameters that have a gradient."""
+        kinds = updates.slot_names(self.recipe)
+        return [f"{kind}:{name}" for name in self.trained for kind in kinds]
+
+    def slot_error(self, steps: int, slot: str) -> float:
+        """How far the two sides' slots are apart; infinite where one is missing."""
+        torch, keras = (self.taken.slots[side, steps].get(slot) for side in SIDES)
+        return relative_error(torch, keras)
 
     def liveliness(self, moved: Array, steps: int, name: str) -> float:
         """How far a bias without a gradient moved, in units of its layer's weight."""
@@ -163,43 +187,58 @@ class Witness:
         errors = [self.statistic_error(side, name) for name in statistics]
         if parameters:
             errors.append(self.descent_error(side, parameters))
-        return max((float("inf") if np.isnan(error) else error for error in errors), default=0.0)
+            errors.append(self.replay_error(side, 1, parameters))
+        return largest(errors)
 
     def descent_error(self, side: str, names: list[str]) -> float:
-        """Whether the gradient that moved these parameters is the loss's, along one direction.
+        """Whether a side's first gradient is the loss's, along one direction in these parameters.
 
-        The derivative is the reference's complex step; SGD's first update is -rate times the
-        gradient, Adam's first moment 1 - beta1 times it.
+        The derivative is the reference's complex step.
         """
-        gradients = [self.gradient(side, name) for name in names]
+        gradients = [self.taken.gradients[side, 1].get(name) for name in names]
         if any(x is None for x in gradients):
             return float("inf")
-        joined = np.concatenate([x.ravel() for x in gradients if x is not None])
-        initial = self.taken.initial
-        directions = {n: isolate.draw_direction(initial[n], n, 0) for n in names}
+        joined = np.concatenate([x[0].ravel() for x in gradients if x is not None])
+        directions = {n: isolate.draw_direction(self.taken.initial[n], n, 0) for n in names}
         along = np.concatenate([directions[n].ravel() for n in names])
-        starts = np.concatenate([initial[n].ravel() for n in names]).astype(np.float64)
-        decay = self.recipe.float32("weight_decay") * float(np.vdot(starts, along))
-        error = isolate.adjoint_error(joined, along, self.derivative(directions) + decay)
-        return max(error, *(self.adam_error(side, name) for name in names))
+        return isolate.adjoint_error(joined, along, self.derivative(directions))
 
-    def gradient(self, side: str, name: str) -> Array | None:
-        """The gradient behind the first step, weight decay included."""
-        if self.recipe.optimizer == "adam":
-            mean = self.taken.means.get(side, {}).get(name)
-            return None if mean is None else mean / (1 - self.recipe.float32("beta1"))
-        moved = self.change(side, 1, name)
-        return None if moved is None else -moved / self.recipe.rate(0)
+    def replay_error(self, side: str, steps: int, names: list[str]) -> float:
+        """How far a side's changes and slots are from the formula on its own gradients."""
+        return largest([self.replayed_error(side, steps, name) for name in names])
 
-    def adam_error(self, side: str, name: str) -> float:
-        """How far the first update is from -rate * g / (|g| + eps); zero for SGD."""
-        if self.recipe.optimizer != "adam":
+    def replayed_error(self, side: str, steps: int, name: str) -> float:
+        """The same of one parameter; zero where the gradients of so many steps were not kept."""
+        if (side, steps) not in self.taken.gradients:
             return 0.0
-        g = self.gradient(side, name)
-        if g is None:
+        gradients = [given[name] for given in self.clipped(side, steps) if name in given]
+        moved = self.change(side, steps, name)
+        if moved is None or [g.shape for g in gradients] != [moved.shape] * steps:
             return float("inf")
-        expected = -self.recipe.rate(0) * g / (np.abs(g) + self.recipe.float32("eps"))
-        return relative_error(self.change(side, 1, name), expected)
+        start = self.taken.initial[name].astype(np.float64)
+        weight, slots = start, dict[str, Array]()
+        recipe = self.recipe_of(steps)
+        for number, (rate, g) in enumerate(zip(step_rates(recipe), gradients, strict=True), 1):
+            weight, slots = updates.update(recipe, rate, number, weight, g, slots)
+        found = self.taken.slots[side, steps]
+        errors = [relative_error(found.get(f"{x}:{name}"), slots[x]) for x in slots]
+        finite = np.isfinite(moved).all() and np.isfinite(weight).all()
+        errors.append(self.distance(moved, weight - start, steps, name) if finite else np.inf)
+        return largest(errors)
+
+    def recipe_of(self, steps: int) -> Recipe:
+        """The recipe by which so many steps were taken."""
+        return step_recipe(self.recipe, steps, len(self.taken.batch["labels"]))
+
+    def clipped(self, side: str, steps: int) -> list[dict[str, Array]]:
+        """The gradients of every step as the recipe clips them, kept for whoever asks again."""
+        if (side, steps) not in self.kept_gradients:
+            stacks = self.taken.gradients[side, steps]
+            self.kept_gradients[side, steps] = [
+                updates.clipped(self.recipe, {name: stack[at] for name, stack in stacks.items()})
+                for at in range(steps)
+            ]
+        return self.kept_gradients[side, steps]
 
     def derivative(self, directions: dict[str, Array]) -> float:
         """The first batch's loss at the initial weights, differentiated along a direction."""
@@ -250,6 +289,11 @@ class Witness:
         return relative_error(None if moved is None else moved - start, self.change(side, 1, name))
 
 
+def largest(errors: Iterable[float]) -> float:
+    """The largest error; one that is no number is infinite."""
+    return max((float("inf") if np.isnan(error) else error for error in errors), default=0.0)
+
+
 def dead_biases(spec: Spec) -> set[str]:
     """Biases that nothing but batch norm reads."""
     readers = {
@@ -277,7 +321,7 @@ def culprits(steps: Witness, wrong: list[Key], errors: dict[Key, float]) -> tupl
     parted = [name for count, name in wrong if count == first]
     if first == 1 and (norms := wrong_norms(steps)):
         return norms
-    side = wrong_side(steps, parted) if first == 1 else "torch or keras"
+    side = wrong_side(steps, parted, first)
     error = max(errors[first, name] for name in parted)
     if set(steps.trained) <= set(parted):
         detail = f"the update of every parameter is off, by up to {error:.1e} {after(first)}"
@@ -285,13 +329,25 @@ def culprits(steps: Witness, wrong: list[Key], errors: dict[Key, float]) -> tupl
     return tuple(
         Culprit(
             RUNG,
-            name.rpartition(".")[0],
+            parameter(name).rpartition(".")[0],
             side,
             errors[first, name],
-            f"the update of {name} is off by {errors[first, name]:.1e} {after(first)}",
+            f"{what(name)} is off by {errors[first, name]:.1e} {after(first)}",
         )
         for name in parted
+        if name == parameter(name) or parameter(name) not in parted
     )
+
+
+def parameter(name: str) -> str:
+    """Whose slot it is; a tensor's own name stays."""
+    return name.rpartition(":")[2]
+
+
+def what(name: str) -> str:
+    """A tensor's update, or a slot of the optimizer, in words."""
+    slot, _, tensor = name.rpartition(":")
+    return f"the optimizer's {slot} of {tensor}" if slot else f"the update of {tensor}"
 
 
 def wrong_norms(steps: Witness) -> tuple[Culprit, ...]:
@@ -315,10 +371,15 @@ def wrong_norms(steps: Witness) -> tuple[Culprit, ...]:
 def alike(steps: Witness) -> tuple[Culprit, ...]:
     """Both sides moved alike, and not as the recipe says."""
     error = max(steps.formula_error(side, list(steps.taken.initial)) for side in SIDES)
-    if not error > steps.allowed:
-        return ()
-    detail = f"the first update is not the recipe's: off by {error:.1e}"
-    return (Culprit(RUNG, WHOLE, "both", error, detail),)
+    if error > steps.allowed:
+        detail = f"the first update is not the recipe's: off by {error:.1e}"
+        return (Culprit(RUNG, WHOLE, "both", error, detail),)
+    count = max(STEPS)
+    error = max(steps.replay_error(side, count, steps.trained) for side in SIDES)
+    if error > steps.allowed:
+        detail = f"{count} updates are not the recipe's: off by {error:.1e}"
+        return (Culprit(RUNG, WHOLE, "both", error, detail),)
+    return ()
 
 
 def float32_alone(steps: Witness, names: list[str]) -> tuple[Culprit, ...]:
@@ -338,13 +399,16 @@ def float32_alone(steps: Witness, names: list[str]) -> tuple[Culprit, ...]:
     )
 
 
-def wrong_side(steps: Witness, parted: list[str]) -> str:
-    """Whose first step is not the recipe's."""
-    wrong = [
-        side
-        for side in SIDES
-        if any(steps.formula_error(side, [name]) > steps.allowed for name in parted)
-    ]
+def wrong_side(steps: Witness, parted: list[str], count: int) -> str:
+    """Whose first step is not the recipe's, or whose later ones are not on its own gradients."""
+    names = list(dict.fromkeys(parameter(name) for name in parted))
+
+    def error(side: str, name: str) -> float:
+        if count == 1:
+            return steps.formula_error(side, [name])
+        return steps.replay_error(side, count, [name] if name in steps.trained else [])
+
+    wrong = [side for side in SIDES if any(error(side, name) > steps.allowed for name in names)]
     return wrong[0] if len(wrong) == 1 else "both" if wrong else "torch or keras"
 
 
