@@ -18,12 +18,19 @@ SMALLEST = 1e-37  # a probability's logarithm is taken of no less, so that float
 RUBBISH = 1.0  # j of LeCun et al. 1998, equation 9: the paper gives no value
 
 
-def cross_entropy(logits: Array, labels: Array) -> Array:
-    """Mean over the batch of -log softmax(logits)[label]: (N, K), (N,) -> scalar."""
+def cross_entropy(logits: Array, labels: Array, smoothing: float = 0.0) -> Array:
+    """Mean over the batch of -log softmax(logits)[label]: (N, K), (N,) -> scalar.
+
+    Smoothed, of the sum over classes of target * -log softmax(logits), where the target is
+    smoothing / K, and 1 - smoothing more for the label.
+    """
     logits = wide(logits)
     shifted = logits - logits.real.max(axis=1, keepdims=True)
     log_total = np.log(np.exp(shifted).sum(axis=1))
-    return np.asarray(np.mean(log_total - shifted[np.arange(len(labels)), labels]))
+    target = shifted[np.arange(len(labels)), labels]
+    if smoothing:
+        target = (1 - smoothing) * target + smoothing * shifted.mean(axis=1)
+    return np.asarray(np.mean(log_total - target))
 
 
 def binary_cross_entropy(probabilities: Array, labels: Array) -> Array:
@@ -46,17 +53,24 @@ def maximum_a_posteriori(distances: Array, labels: Array) -> Array:
     return np.asarray(np.mean(y[np.arange(len(labels)), labels] - near[:, 0] + np.log(total)))
 
 
-LOSSES: dict[str, Callable[[Array, Array], Array]] = {
+LOSSES: dict[str, Callable[..., Array]] = {
     "cross-entropy": cross_entropy,
     "binary-cross-entropy": binary_cross_entropy,
     "maximum-a-posteriori": maximum_a_posteriori,
 }
 
 
-def total(loss: str, shares: Sequence[float], outputs: Sequence[Array], labels: Array) -> Array:
+def total(
+    loss: str,
+    shares: Sequence[float],
+    outputs: Sequence[Array],
+    labels: Array,
+    smoothing: float = 0.0,
+) -> Array:
     """The loss of each output times its share, added up; no shares: each counts once."""
+    options = {"smoothing": smoothing} if smoothing else {}
     parts = [
-        share * LOSSES[loss](output, labels)
+        share * LOSSES[loss](output, labels, **options)
         for share, output in zip(shares or [1.0] * len(outputs), outputs, strict=True)
     ]
     return np.asarray(sum(parts[1:], start=parts[0]))

@@ -82,6 +82,7 @@ class Recipe:
     patience: int = 10  # in epochs
     initial: Literal["lecun", "he"] = "lecun"  # law of the initial weights (common/weights.py)
     loss: str = "cross-entropy"  # a name of common/losses.py
+    smoothing: float = 0.0  # of the labels of a cross-entropy, in training alone
     shares: tuple[float, ...] = ()  # of each output in the loss; empty: each counts once
     divisor: float = 255.0  # pixels / divisor, then (x - mean) / std, per channel
     mean: tuple[float, ...] = (0.0,)
@@ -101,6 +102,8 @@ class Recipe:
             raise UsageError(f"recipe {self.name}: nesterov is a way of sgd with momentum")
         if bool(self.clip) != (self.clip_at > 0):
             raise UsageError(f"recipe {self.name}: clip says how, and clip_at at which number")
+        if self.smoothing and self.loss != "cross-entropy":
+            raise UsageError(f"recipe {self.name}: smoothing is of a cross-entropy's labels")
 
     @staticmethod
     def from_dict(fields: Mapping[str, Any]) -> Recipe:

@@ -16,6 +16,8 @@ Document = dict[str, Any]
 FEW_STEPS = 100
 MARKS = {"same": "✓", "same within rounding": "✓", "different": "✗"}  # else "?"
 
+OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "rmsprop": "RMSprop", "adagrad": "Adagrad"}
+
 
 def text(document: Document) -> str:
     """The whole report, at most 130 columns wide."""
@@ -66,12 +68,15 @@ def header(document: Document) -> str:
 def recipe_line(recipe: Document) -> str:
     """The recipe in one line."""
     known = Recipe.from_dict(recipe)
-    adam = known.optimizer == "adam"
     parts = [
-        f"{'Adam' if adam else 'SGD'} {known.learning_rate:g}",
-        known.decay_after and f"x{known.decay:g} after epoch {listed(known.decay_after)}",
-        not adam and f"momentum {known.momentum:g}",
-        known.weight_decay and f"weight decay {known.weight_decay:g}",
+        f"{OPTIMIZERS[known.optimizer]} {known.learning_rate:g}",
+        schedule_words(known),
+        (known.optimizer == "sgd" or known.momentum) and f"momentum {known.momentum:g}",
+        known.nesterov and "nesterov",
+        known.weight_decay
+        and f"{'decoupled ' if known.decoupled else ''}weight decay {known.weight_decay:g}",
+        known.clip and f"gradients clipped by {known.clip.replace('-', ' ')} at {known.clip_at:g}",
+        known.smoothing and f"label smoothing {known.smoothing:g}",
         f"batch {known.batch_size}",
         f"{known.epochs} epoch{'s' if known.epochs != 1 else ''}",
         known.loss != "cross-entropy" and known.loss.replace("-", " "),
@@ -80,6 +85,16 @@ def recipe_line(recipe: Document) -> str:
         known.size and f"trained at {by(list(known.size))} pixels",
     ]
     return f"{known.name}: {', '.join(str(part) for part in parts if part)}"
+
+
+def schedule_words(recipe: Recipe) -> str:
+    """How the learning rate changes, where it does."""
+    if recipe.schedule == "plateau":
+        return f"x{recipe.decay:g} after {recipe.patience} epochs without a lower loss"
+    if recipe.schedule != "step":
+        return recipe.schedule
+    after = listed(recipe.decay_after)
+    return f"x{recipe.decay:g} after epoch {after}" if recipe.decay_after else ""
 
 
 def listed(epochs: tuple[int, ...]) -> str:

@@ -45,6 +45,33 @@ def test_cross_entropy_is_the_mean_of_minus_log_of_the_labels_share():
     np.testing.assert_allclose(found, wanted, rtol=1e-15, atol=0)
 
 
+def test_smoothing_gives_every_class_its_part_of_the_label():
+    logits = np.log(np.array([[1.0, 2.0, 5.0], [3.0, 3.0, 6.0]]))
+    # Shares 1/8, 2/8, 5/8 and 1/4, 1/4, 1/2; targets 0.1, 0.8, 0.1 and 0.1, 0.1, 0.8.
+    first = 0.1 * math.log(8) + 0.8 * math.log(4) + 0.1 * math.log(8 / 5)
+    second = 0.2 * math.log(4) + 0.8 * math.log(2)
+    found = cross_entropy(logits, np.array([1, 2]), 0.3)
+    np.testing.assert_allclose(found, (first + second) / 2, rtol=1e-15, atol=0)
+    np.testing.assert_allclose(
+        total("cross-entropy", (0.5,), [logits], np.array([1, 2]), 0.3), found / 2, rtol=1e-15
+    )
+
+
+def test_an_impossible_class_costs_nothing_unless_labels_are_smoothed():
+    logits = np.array([[0.0, -np.inf, 0.0]])
+    np.testing.assert_allclose(cross_entropy(logits, np.array([0])), math.log(2), rtol=1e-15)
+    assert cross_entropy(logits, np.array([0]), 0.3) == np.inf
+
+
+def test_the_gradient_of_smoothed_cross_entropy_is_the_share_less_the_target():
+    x = INPUTS["cross-entropy"]
+    wanted = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True) - 0.2 / 4
+    wanted[[0, 1, 2], LABELS] -= 0.8
+    direction = RNG.standard_normal(x.shape)
+    found = cross_entropy(x + 1e-30j * direction, LABELS, 0.2).imag / 1e-30
+    np.testing.assert_allclose(found, np.sum(wanted * direction) / 3, rtol=1e-13, atol=0)
+
+
 def test_cross_entropy_does_not_change_when_all_logits_of_a_sample_move():
     logits, labels = RNG.standard_normal((4, 6)), np.array([0, 5, 2, 2])
     moved = logits + np.array([[10.0], [-3.0], [0.5], [100.0]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +13,11 @@ import pytest
 from common import recipes, tensors
 from common.job import Build, spec_of
 from common.recipe import Recipe
+from common.updates import clipped, slot_names, update
 from compare.checks import step
 from compare.evidence import SIDES, STEPS, Evidence, load_steps
 from compare.run import PORTS, prepare_steps, step_job
+from compare.steps import step_rates, step_recipe
 from compare.verdict import Verdict
 
 HERE = Path(__file__).parent
@@ -23,12 +27,40 @@ RECIPES = {
     "weight decay": replace(SGD, weight_decay=0.01),
     "adam": Recipe("adam", 1, 16, 0.001, optimizer="adam"),
     "adam with weight decay": Recipe("adam", 1, 16, 0.001, optimizer="adam", weight_decay=0.1),
+    "adamw": Recipe(
+        "adamw", 1, 16, 0.001, optimizer="adam", weight_decay=0.1, decoupled=True, schedule="cosine"
+    ),
+    "nesterov": replace(SGD, nesterov=True),
+    "sgdw": replace(SGD, weight_decay=0.1, decoupled=True, schedule="one-cycle"),
+    "plain sgdw": replace(SGD, momentum=0.0, weight_decay=0.1, decoupled=True, schedule="plateau"),
+    "rmsprop": Recipe("rmsprop", 1, 16, 0.01, optimizer="rmsprop", beta2=0.99, weight_decay=0.1),
+    "rmsprop with momentum": Recipe(
+        "rmsprop", 1, 16, 0.01, optimizer="rmsprop", momentum=0.9, weight_decay=0.1, decoupled=True
+    ),
+    "adagrad": Recipe("adagrad", 1, 16, 0.01, optimizer="adagrad", eps=1e-10),
+    "cosine": replace(SGD, schedule="cosine"),
+    "smoothing": replace(SGD, smoothing=0.1),
+    "value": replace(SGD, clip="value", clip_at=0.05),
+    "norm": replace(SGD, clip="norm", clip_at=0.2, weight_decay=0.1),
+    "global norm": replace(SGD, clip="global-norm", clip_at=0.2, weight_decay=0.1),
 }
 
 
 @pytest.fixture(scope="module")
 def take(workers, tmp_path_factory):
-    """The steps that a pair of ports takes with a recipe, in a folder as a run leaves them."""
+    """The steps that a pair of ports takes with a recipe, in a folder as a run leaves them.
+
+    What was taken before is copied.
+    """
+    known: dict[str, Path] = {}
+
+    def take_once(ports: dict[str, str], spec: str, recipe: Recipe) -> Path:
+        key = repr((ports, spec, recipe))
+        if key not in known:
+            known[key] = take_steps(ports, spec, recipe)
+        place = tmp_path_factory.mktemp("copy")
+        shutil.copytree(known[key], place, dirs_exist_ok=True)
+        return place
 
     def take_steps(ports: dict[str, str], spec: str, recipe: Recipe) -> Path:
         folder, scratch = tmp_path_factory.mktemp("steps"), tmp_path_factory.mktemp("scratch")
@@ -42,7 +74,7 @@ def take(workers, tmp_path_factory):
                 workers[side].ask(step_job(build, recipe, count, 0, scratch, folder / side))
         return folder
 
-    return take_steps
+    return take_once
 
 
 def judged(folder: Path, spec: str, recipe: Recipe):
@@ -108,6 +140,149 @@ def test_steps_of_another_recipe_are_not_the_recipes(take, name, constant):
             (one / path / file.name).write_bytes(file.read_bytes())
     check = judged(one, DROPPING, recipe)
     assert check.verdict is Verdict.DIFFERENT
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("sgdw", {"decoupled": False}),
+        ("adamw", {"decoupled": False}),
+        ("weight decay", {"decoupled": True}),
+        ("nesterov", {"nesterov": False}),
+        ("global norm", {"clip": "norm"}),
+        ("value", {"clip": "", "clip_at": 0.0}),
+        ("smoothing", {"smoothing": 0.0}),
+        ("cosine", {"schedule": "step"}),
+    ],
+)
+def test_a_side_that_takes_another_recipes_steps_is_named(take, name, fault, side):
+    recipe = RECIPES[name]
+    folder, other = (take(dropping(), DROPPING, x) for x in (recipe, replace(recipe, **fault)))
+    shutil.copytree(other / side, folder / side, dirs_exist_ok=True)
+    check = judged(folder, DROPPING, recipe)
+    assert check.verdict is Verdict.DIFFERENT
+    assert {culprit.side for culprit in check.culprits} == {side}, check.culprits
+
+
+@pytest.mark.parametrize("fault", [{"nesterov": False}, {"schedule": "cosine"}])
+def test_two_sides_that_take_another_recipes_steps_do_not_vouch_for_each_other(take, fault):
+    recipe = RECIPES["nesterov"]
+    check = judged(take(dropping(), DROPPING, replace(recipe, **fault)), DROPPING, recipe)
+    assert check.verdict is Verdict.DIFFERENT
+    assert {culprit.side for culprit in check.culprits} == {"both"}
+
+
+@pytest.mark.parametrize("name", ["value", "norm", "global norm"])
+def test_the_clipping_of_these_tests_clips_on_both_sides(take, name):
+    folder = take(dropping(), DROPPING, RECIPES[name])
+    for side in SIDES:
+        gradients = tensors.load(folder / side / "steps-1/gradients.safetensors")
+        raw = gradients["fc.weight"][0]
+        velocity = tensors.load(folder / side / "steps-1/slots.safetensors")["velocity:fc.weight"]
+        if name == "value":
+            limit = float(np.float32(0.05))
+            assert abs(raw).max() > limit
+            np.testing.assert_array_equal(velocity, np.clip(raw, -limit, limit))
+            continue
+        given = [raw] if name == "norm" else list(gradients.values())
+        norm = np.sqrt(sum(np.sum(g**2) for g in given))
+        assert norm > 0.3
+        start = tensors.load(folder / "initial-weights.safetensors")["fc.weight"].astype(float)
+        wanted = raw * (np.float32(0.2).astype(float) / (norm + 1e-6)) + np.float32(0.1) * start
+        np.testing.assert_allclose(velocity, wanted, rtol=1e-7, atol=1e-12)
+
+
+# ---- faults that no recipe can state, made of a side's own gradients
+
+Rule = Callable[..., tuple[np.ndarray, dict[str, np.ndarray]]]
+
+
+def rewrite(folder: Path, side: str, recipe: Recipe, rule: Rule, late: int = 0) -> None:
+    """The side's parameters and slots as `rule` makes them, its rates `late` steps behind."""
+    initial = tensors.load(folder / "initial-weights.safetensors")
+    for count in STEPS:
+        taken, place = step_recipe(recipe, count, 16), folder / side / f"steps-{count}"
+        rates = step_rates(taken)
+        rates = rates[:1] * min(late, count - 1) + rates[: len(rates) - min(late, count - 1)]
+        stacks = tensors.load(place / "gradients.safetensors")
+        made = {name: (initial[name].astype(float), {}) for name in stacks}
+        for at, rate in enumerate(rates):
+            given = clipped(taken, {name: stack[at] for name, stack in stacks.items()})
+            for name, (weight, slots) in made.items():
+                made[name] = rule(taken, rate, at + 1, weight, given[name], slots)
+        weights = tensors.load(place / "weights.safetensors")
+        tensors.save(place / "weights.safetensors", weights | {n: w for n, (w, _) in made.items()})
+        known = {f"{x}:{n}": slots[x] for n, (_, slots) in made.items() for x in slot_names(recipe)}
+        tensors.save(place / "slots.safetensors", known)
+
+
+def eps_under_the_root(recipe, rate, number, weight, g, slots):
+    """Keras' own RMSprop."""
+    g = g + recipe.float32("weight_decay") * weight
+    beta2, eps = recipe.float32("beta2"), recipe.float32("eps")
+    square = beta2 * slots.get("square", 0.0) + (1 - beta2) * g**2
+    return weight - rate * g / np.sqrt(square + eps), {"square": square}
+
+
+def rate_in_the_velocity(recipe, rate, number, weight, g, slots):
+    """Keras' own SGD; what it remembers, made ours by the rate."""
+    moved = recipe.float32("momentum") * slots.get("moved", 0.0) + rate * g
+    return weight - moved, {"moved": moved, "velocity": moved / rate}
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize(
+    ("name", "rule", "late", "steps"),
+    [
+        ("rmsprop", eps_under_the_root, 0, "1 step"),
+        ("sgd", rate_in_the_velocity, 0, "10 steps"),
+        ("cosine", rate_in_the_velocity, 0, "10 steps"),
+        ("sgd", update, 1, "10 steps"),
+        ("cosine", update, 1, "10 steps"),
+        ("sgdw", update, 1, "10 steps"),
+        ("adagrad", update, 1, "10 steps"),
+    ],
+)
+def test_a_side_with_another_formula_or_late_rates_is_named(take, name, rule, late, steps, side):
+    recipe = RECIPES[name]
+    folder = take(dropping(), DROPPING, recipe)
+    rewrite(folder, side, recipe, rule, late)
+    check = judged(folder, DROPPING, recipe)
+    assert check.verdict is Verdict.DIFFERENT
+    assert {culprit.side for culprit in check.culprits} == {side}, check.culprits
+    assert f"after {steps}" in check.culprits[0].detail
+
+
+@pytest.mark.parametrize("name", ["sgd", "cosine", "rmsprop", "adagrad", "global norm", "adamw"])
+def test_a_side_rewritten_by_the_formula_itself_still_agrees(take, name):
+    recipe = RECIPES[name]
+    folder = take(dropping(), DROPPING, recipe)
+    rewrite(folder, "keras", recipe, update)
+    check = judged(folder, DROPPING, recipe)
+    assert check.verdict.agrees, check.detail
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("steps", STEPS)
+def test_a_velocity_of_another_convention_is_found_though_every_weight_agrees(take, steps, side):
+    folder = take(dropping(), DROPPING, SGD)
+    path = folder / side / f"steps-{steps}/slots.safetensors"
+    slots = {key: array.copy() for key, array in tensors.load(path).items()}
+    slots["velocity:fc.weight"] *= -0.1  # as Keras keeps it
+    tensors.save(path, slots)
+    check = judged(folder, DROPPING, SGD)
+    assert check.verdict is Verdict.DIFFERENT
+    (culprit,) = check.culprits
+    assert (culprit.layer, culprit.side) == ("fc", side)
+    assert "the optimizer's velocity of fc.weight" in culprit.detail
+
+
+@pytest.mark.parametrize("file", ["slots", "gradients"])
+def test_steps_without_their_slots_or_gradients_prove_nothing(take, file):
+    folder = take(dropping(), DROPPING, SGD)
+    (folder / f"keras/steps-1/{file}.safetensors").unlink()
+    assert judged(folder, DROPPING, SGD).verdict is Verdict.NOT_PROVEN
 
 
 SMALL = [

@@ -9,16 +9,20 @@ from keras import KerasTensor, ops
 
 from common.losses import RUBBISH, SMALLEST
 
-Loss = Callable[[KerasTensor, KerasTensor], KerasTensor]
+Loss = Callable[..., KerasTensor]  # of an output and the labels
 
 
-def cross_entropy(logits: KerasTensor, labels: KerasTensor) -> KerasTensor:
+def cross_entropy(logits: KerasTensor, labels: KerasTensor, smoothing: float = 0.0) -> KerasTensor:
     """Mean over the batch, of logits (N, K) and labels (N,).
 
     The function, in the logits' own dtype: the loss class computes in float32 unless it is told.
     Of a copy: for a softmax' output it would take what the softmax read, whatever it is told.
     """
     own = ops.copy(logits)
+    if smoothing:  # of one-hot labels alone
+        one_hot = ops.one_hot(labels, logits.shape[1], dtype=logits.dtype)
+        smooth = {"from_logits": True, "label_smoothing": smoothing}
+        return ops.mean(keras.losses.categorical_crossentropy(one_hot, own, **smooth))
     return ops.mean(keras.losses.sparse_categorical_crossentropy(labels, own, from_logits=True))
 
 
@@ -47,10 +51,15 @@ LOSSES: dict[str, Loss] = {
 
 
 def total(
-    loss: str, shares: Sequence[float], outputs: Sequence[KerasTensor], labels: KerasTensor
+    loss: str,
+    shares: Sequence[float],
+    outputs: Sequence[KerasTensor],
+    labels: KerasTensor,
+    smoothing: float = 0.0,
 ) -> KerasTensor:
     """The loss of each output times its share, added up; no shares: each counts once."""
-    parts = [LOSSES[loss](output, labels) for output in outputs]
+    options = {"smoothing": smoothing} if smoothing else {}
+    parts = [LOSSES[loss](output, labels, **options) for output in outputs]
     if len(parts) == 1 and not shares:
         return parts[0]
     return ops.sum(

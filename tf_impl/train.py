@@ -127,7 +127,7 @@ def make_chunk(training: Training) -> Any:
     """
     model, optimizer, recipe = training.model, training.optimizer, training.recipe
     size, variables = recipe.batch_size, model.trainable_variables
-    keeps = training.gradients is not None
+    smoothing, keeps = recipe.float32("smoothing"), training.gradients is not None
     kept_variables = variables if keeps else []
 
     @tf.function(jit_compile=False)
@@ -146,7 +146,7 @@ def make_chunk(training: Training) -> Any:
                 training.draws[name] = numbers[step][: tf.shape(images)[0]]
             with tf.GradientTape() as tape:
                 outputs = training.outputs(images, training=True)
-                loss = losses.total(recipe.loss, recipe.shares, outputs, labels)
+                loss = losses.total(recipe.loss, recipe.shares, outputs, labels, smoothing)
             gradients = tape.gradient(loss, [v.value for v in variables])
             if keeps:
                 reached[:] = [gradient is not None for gradient in gradients]

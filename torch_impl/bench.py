@@ -35,11 +35,12 @@ def bare_epoch(training: Training, order: Array) -> float:
     began = time.perf_counter()
     training.model.train()
     optimizer, recipe, size = training.optimizer, training.recipe, training.recipe.batch_size
+    smoothing = recipe.float32("smoothing")
     x, y = permuted(training, order)
     for first in range(0, len(x), size):
         optimizer.zero_grad(set_to_none=True)
-        outputs = training.outputs(x[first : first + size])
-        total(recipe.loss, recipe.shares, outputs, y[first : first + size]).backward()
+        outputs, labels = training.outputs(x[first : first + size]), y[first : first + size]
+        total(recipe.loss, recipe.shares, outputs, labels, smoothing).backward()
         optimizers.step(optimizer, recipe, recipe.rate(0))
     if x.is_cuda:
         torch.cuda.synchronize()

@@ -10,12 +10,12 @@ from torch.nn import functional
 
 from common.losses import RUBBISH, SMALLEST
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[..., Tensor]  # of an output and the labels
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+def cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
     """Mean over the batch, of logits (N, K) and labels (N,)."""
-    return functional.cross_entropy(logits, labels)
+    return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
 
 
 def binary_cross_entropy(probabilities: Tensor, labels: Tensor) -> Tensor:
@@ -39,9 +39,16 @@ LOSSES: dict[str, Loss] = {
 }
 
 
-def total(loss: str, shares: Sequence[float], outputs: Sequence[Tensor], labels: Tensor) -> Tensor:
+def total(
+    loss: str,
+    shares: Sequence[float],
+    outputs: Sequence[Tensor],
+    labels: Tensor,
+    smoothing: float = 0.0,
+) -> Tensor:
     """The loss of each output times its share, added up; no shares: each counts once."""
-    parts = [LOSSES[loss](output, labels) for output in outputs]
+    options = {"smoothing": smoothing} if smoothing else {}
+    parts = [LOSSES[loss](output, labels, **options) for output in outputs]
     if len(parts) == 1 and not shares:
         return parts[0]
     return torch.stack(

@@ -148,6 +148,7 @@ def run_steps(
     """
     training.model.train()
     optimizer, recipe, size = training.optimizer, training.recipe, training.recipe.batch_size
+    smoothing = recipe.float32("smoothing")
     before, steps = epoch * len(x), epoch * len(rates)
     batch_losses, outputs = [], []
     told = time.perf_counter()
@@ -156,7 +157,7 @@ def run_steps(
         draw(training, step, images)
         optimizer.zero_grad(set_to_none=True)
         made = training.outputs(images)
-        loss = losses.total(recipe.loss, recipe.shares, made, labels)
+        loss = losses.total(recipe.loss, recipe.shares, made, labels, smoothing)
         loss.backward()
         keep_gradients(training)
         optimizers.step(optimizer, recipe, rate)

@@ -249,9 +249,9 @@ class Witness:
         made = reference.run(self.spec, weights, self.taken.batch, self.drawn)
         outputs = [made[name] for name in self.spec.outputs]
         recipe, labels = self.recipe, self.taken.batch["labels"]
-        return float(
-            losses.total(recipe.loss, recipe.shares, outputs, labels).imag / reference.STEP
-        )
+        smoothing = recipe.float32("smoothing")
+        loss = losses.total(recipe.loss, recipe.shares, outputs, labels, smoothing)
+        return float(loss.imag / reference.STEP)
 
     @cached_property
     def values(self) -> dict[str, Array]:
