@@ -33,13 +33,15 @@ class Build:
 
 @dataclass(frozen=True)
 class TraceJob:
-    """Run the port once, forward and backward, in evaluation mode, and record everything."""
+    """Run the port once, forward and backward, and record everything."""
 
     build: Build
     probe: str  # safetensors: one array for each input, and "labels"
     out: str  # the trace to write
     loss: str = "cross-entropy"  # a name of common/losses.py
     shares: tuple[float, ...] = ()  # of each output in the loss
+    training: bool = False  # in training mode instead of evaluation mode
+    seed: int = 0  # of what dropout draws then
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class TrainJob:
     seed: int = 0  # of what is drawn on the way: dropout, crops and flips
     slots: bool = False  # leave what the optimizer remembers, too
     gradients: bool = False  # leave every step's gradients, stacked, too
+    diary: bool = False  # leave sketches of what every step made (common/diary.py)
     keep: bool = False  # leave the trained net in the framework's own format, too
     checkpoint_every: int = 0  # epochs; 0: never
 

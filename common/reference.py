@@ -41,18 +41,24 @@ def run(
     for layer in spec.layers:
         sources = [values[name] for name in layer.reads]
         own = {name: wide(tensor) for name, tensor in owned(layer, weights).items()}
-        op = OPS[layer.op]
-        if draws is not None and layer.op in TRAINING_OPS:
-            op = TRAINING_OPS[layer.op]
-            own |= {"draws": draws[layer.name]} if layer.name in draws else {}
-        values[layer.name] = op(layer.settings, sources, own)
+        own |= {"draws": draws[layer.name]} if draws and layer.name in draws else {}
+        values[layer.name] = op_of(layer, draws is not None)(layer.settings, sources, own)
     return values
 
 
-def apply(layer: Layer, sources: Sequence[Array], own: Tensors) -> Array:
-    """One layer on its sources, in float64 (or complex128), evaluation mode."""
+def apply(layer: Layer, sources: Sequence[Array], own: Tensors, training: bool = False) -> Array:
+    """One layer on its sources, in float64 (or complex128).
+
+    In training mode `own` holds what dropout drew, as "draws".
+    """
     sources = [wide(source) for source in sources]
-    return OPS[layer.op](layer.settings, sources, {name: wide(t) for name, t in own.items()})
+    tensors = {name: wide(t) for name, t in own.items()}
+    return op_of(layer, training)(layer.settings, sources, tensors)
+
+
+def op_of(layer: Layer, training: bool) -> Op:
+    """What the layer computes."""
+    return TRAINING_OPS.get(layer.op, OPS[layer.op]) if training else OPS[layer.op]
 
 
 def push_forward(
@@ -61,10 +67,11 @@ def push_forward(
     own: Tensors,
     source_steps: Sequence[Array | None],
     own_steps: Tensors,
+    training: bool = False,
 ) -> Array:
     """J d: the change of the layer's output along the given directions, exact to rounding."""
     if layer.op in LINEAR:
-        return linear_change(layer, sources, own, source_steps, own_steps)
+        return linear_change(layer, sources, own, source_steps, own_steps, training)
     if layer.op in CHOOSING and source_steps[0] is not None:
         return CHOOSING[layer.op](layer.settings, wide(sources[0]), wide(source_steps[0]))
     moved = [
@@ -75,7 +82,7 @@ def push_forward(
         name: wide(t) + 1j * STEP * own_steps[name] if name in own_steps else wide(t)
         for name, t in own.items()
     }
-    return np.imag(OPS[layer.op](layer.settings, moved, tensors)) / STEP
+    return np.imag(op_of(layer, training)(layer.settings, moved, tensors)) / STEP
 
 
 def linear_change(
@@ -84,12 +91,13 @@ def linear_change(
     own: Tensors,
     source_steps: Sequence[Array | None],
     own_steps: Tensors,
+    training: bool,
 ) -> Array:
     """J d of an op that is linear in its sources and in its weight: the op itself, applied to d.
 
     Real arithmetic, several times faster than the complex step.
     """
-    op = OPS[layer.op]
+    op = op_of(layer, training)
     own = {name: wide(tensor) for name, tensor in own.items()}
     shape = rules.output_shape(layer, [x.shape[1:] for x in sources])
     still = {name: np.zeros_like(t) if name == "bias" else t for name, t in own.items()}

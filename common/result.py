@@ -47,7 +47,8 @@ class Trace:
     """Everything recorded of one pass.
 
     Keys of `arrays`: "input:NAME", "output:LAYER", "read:LAYER:INDEX" (only what no source
-    wrote), "loss", "gradient-of-input:NAME", "gradient-of-output:LAYER", "gradient:LAYER.TENSOR".
+    wrote), "loss", "statistic:LAYER.TENSOR" (as the pass left it), "gradient-of-input:NAME",
+    "gradient-of-output:LAYER", "gradient:LAYER.TENSOR".
     """
 
     layout: Layout
@@ -150,6 +151,11 @@ class Recorder:
         """The loss's gradients for the parameters, in canonical axes already."""
         for name, array in canonical.items():
             self.trace.arrays[f"gradient:{name}"] = array
+
+    def statistics(self, canonical: Mapping[str, Array]) -> None:
+        """The running statistics as the pass left them, in canonical axes already."""
+        for name, array in canonical.items():
+            self.trace.arrays[f"statistic:{name}"] = array
 
     def loss(self, value: float) -> None:
         """The loss of the pass."""

@@ -147,8 +147,9 @@ def findings(evidence: Evidence, checks: list[Check]) -> Document:
         "parameters": by_id["structure"].coverage,
         "gradients": by_id["gradients"].coverage,
     }
-    if "step" in by_id:
-        coverage["steps"] = by_id["step"].coverage
+    for rung in ("step", "trajectory"):
+        if rung in by_id:
+            coverage["steps"] = by_id[rung].coverage
     short = [name for name, (seen, total) in coverage.items() if seen < total]
     verdict = worst([check.verdict for check in checks])
     if verdict.agrees and short:

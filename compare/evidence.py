@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common import reference, rules, tensors
+from common.draws import draws, dropout_shapes
 from common.recipe import Recipe
 from common.result import Trace
-from common.spec import Shape, Spec, resized, shapes
+from common.spec import Layer, Shape, Spec, resized, shapes
 from common.spec import tensors as tensors_of
 from compare.folder import read_json
 
@@ -22,6 +23,7 @@ Array = NDArray[Any]
 SIDES = ("torch", "keras")
 DTYPES = ("float32", "float64")
 STEPS = (1, 10)  # optimizer steps; the first has no velocity, by the tenth the rate has changed
+LOCKSTEPS = 100
 
 
 def steps_folder(steps: int, dtype: str) -> str:
@@ -48,6 +50,17 @@ class Steps:
 
 
 @dataclass(frozen=True)
+class Lockstep:
+    """A hundred steps of both sides, and of one from weights a rounding apart ("nudged")."""
+
+    recipe: Recipe
+    spec: Spec  # at the size of input that the recipe trains at
+    initial: Mapping[str, Array]
+    diaries: Mapping[str, Mapping[str, Array]]  # side or "nudged" -> quantity -> (steps, sketch)
+    losses: Mapping[str, Array]  # side or "nudged" -> (steps,), of the training in float32
+
+
+@dataclass(frozen=True)
 class Training:
     """What both trainings were fed and ended in; a side that did not finish is missing."""
 
@@ -68,7 +81,10 @@ class Evidence:
     traces: Mapping[tuple[str, str], Trace]  # (side, dtype)
     loss: str = "cross-entropy"  # a name of common/losses.py
     shares: tuple[float, ...] = ()  # of each output in the loss
+    draws: Mapping[str, Array] | None = None  # of dropout; None: the traces are in evaluation mode
+    in_training: Evidence | None = None  # the same of training mode
     steps: Steps | None = None
+    lockstep: Lockstep | None = None
     training: Training | None = None
     judged: dict[str, Any] = field(default_factory=dict)  # what several checks ask for, kept
 
@@ -83,7 +99,17 @@ class Evidence:
     @cached_property
     def reference(self) -> dict[str, Array]:
         """The spec run in NumPy float64 on the same probe."""
-        return reference.run(self.spec, self.weights, self.probe)
+        return reference.run(self.spec, self.weights, self.probe, self.draws)
+
+    @property
+    def is_training(self) -> bool:
+        """Whether the traces are in training mode."""
+        return self.draws is not None
+
+    def owned(self, layer: Layer) -> dict[str, Array]:
+        """What the layer computes with, by short names."""
+        drawn = self.draws.get(layer.name) if self.draws else None
+        return reference.owned(layer, self.weights) | ({} if drawn is None else {"draws": drawn})
 
     def share(self, output: str) -> float:
         """What the loss of one output counts in the whole."""
@@ -112,8 +138,26 @@ def load(folder: Path, spec: Spec, recipe: Recipe, seed: int, trained: bool) -> 
         },
         loss=recipe.loss,
         shares=recipe.shares,
+        in_training=load_in_training(folder, spec, recipe, seed),
         steps=load_steps(folder, spec, recipe, seed),
+        lockstep=load_lockstep(folder, spec, recipe),
         training=load_training(folder, recipe) if trained else None,
+    )
+
+
+def load_in_training(folder: Path, spec: Spec, recipe: Recipe, seed: int) -> Evidence:
+    """The traces in training mode, of the first step's batch; a side's may be missing."""
+    paths = {side: folder / side / "trace-training-float64.safetensors" for side in SIDES}
+    spec = resized(spec, recipe.size)
+    batch = tensors.load(folder / "first-batch.safetensors")
+    return Evidence(
+        spec=spec,
+        weights=tensors.load(folder / "probe-weights.safetensors"),
+        probe=batch,
+        traces={(s, "float64"): Trace.load(path) for s, path in paths.items() if path.exists()},
+        loss=recipe.loss,
+        shares=recipe.shares,
+        draws=draws(dropout_shapes(spec), seed, 0, len(batch["labels"])),
     )
 
 
@@ -143,6 +187,23 @@ def load_steps(folder: Path, spec: Spec, recipe: Recipe, seed: int) -> Steps:
     )
 
 
+def load_lockstep(folder: Path, spec: Spec, recipe: Recipe) -> Lockstep | None:
+    """Diaries and losses of the hundred steps; None where the net was too large for them."""
+    if not (folder / "nudged-weights-float64.safetensors").exists():
+        return None
+    roles = {"torch": ("torch", ""), "keras": ("keras", ""), "nudged": ("torch", "-nudged")}
+    places = {role: (folder / side, suffix) for role, (side, suffix) in roles.items()}
+    diaries = {r: f / f"lockstep{end}/diary.safetensors" for r, (f, end) in places.items()}
+    losses = {r: f / f"lockstep-float32{end}/losses.safetensors" for r, (f, end) in places.items()}
+    return Lockstep(
+        recipe,
+        resized(spec, recipe.size),
+        tensors.load(folder / "initial-weights.safetensors"),
+        {role: tensors.load(path) for role, path in diaries.items() if path.exists()},
+        {role: tensors.load(path)["losses"] for role, path in losses.items() if path.exists()},
+    )
+
+
 def load_training(folder: Path, recipe: Recipe) -> Training:
     """Histories and test logits of the sides that finished."""
     histories = {side: folder / side / "history.json" for side in SIDES}
@@ -154,6 +215,19 @@ def load_training(folder: Path, recipe: Recipe) -> Training:
         {side: tensors.load(path)["logits"] for side, path in logits.items() if path.exists()},
         recipe.loss,
     )
+
+
+def dead_biases(spec: Spec) -> set[str]:
+    """Biases that nothing but batch norm reads, which in training takes them away again."""
+    readers = {
+        layer.name: {reader.op for reader in spec.layers if layer.name in reader.reads}
+        for layer in spec.layers
+    }
+    return {
+        f"{name}.bias"
+        for name, own in tensors_of(spec).items()
+        if "bias" in own and readers[name] == {"batch_norm"} and name not in spec.outputs
+    }
 
 
 def relative_error(a: Array | None, b: Array | None) -> float:

@@ -21,7 +21,7 @@ from common import losses, reference
 from common.result import Trace
 from common.spec import Layer, Spec
 from common.weights import generator
-from compare.evidence import Array, Evidence, relative_error
+from compare.evidence import Array, Evidence, dead_biases, relative_error
 from compare.thresholds import FORWARD_FLOAT64
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ def by_itself(evidence: Evidence, layer: Layer, trace: Trace) -> tuple[float, st
         return float("nan"), ""  # it cannot be judged by what it made of these
     made = trace.arrays[f"output:{layer.name}"]
     try:
-        expected = reference.apply(layer, sources, reference.owned(layer, evidence.weights))
+        expected = reference.apply(layer, sources, evidence.owned(layer), evidence.is_training)
     except (ValueError, IndexError, KeyError):
         return float("nan"), ""  # the op cannot take what the layer was given
     if not all_finite([expected.astype(made.dtype)]):
@@ -235,8 +235,9 @@ def logits_error(evidence: Evidence, logits: Array, gradient: Array | None, name
 def own_error(evidence: Evidence, trace: Trace, layer: Layer) -> float:
     """How far the gradients of the layer's own trainable tensors are from its output's."""
     errors = []
+    dead = dead_biases(evidence.spec) if evidence.is_training else set()
     for name, tensor in reference.owned(layer, evidence.weights).items():
-        if not evidence.tensors[layer.name][name].trainable:
+        if not evidence.tensors[layer.name][name].trainable or f"{layer.name}.{name}" in dead:
             continue
         gradient = trace.arrays.get(f"gradient:{layer.name}.{name}")
         for trial in trials(tensor):
@@ -258,9 +259,9 @@ def pulled(
     sources = given(layer, trace)
     if gradient is None or sources is None:
         return float("nan")
-    own = reference.owned(layer, evidence.weights)
+    own, training = evidence.owned(layer), evidence.is_training
     try:
-        change = reference.push_forward(layer, sources, own, source_steps, own_steps)
+        change = reference.push_forward(layer, sources, own, source_steps, own_steps, training)
     except (ValueError, IndexError, KeyError):
         return float("nan")
     if change.shape != gradient.shape:

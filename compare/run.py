@@ -21,7 +21,7 @@ from common.layout import Layout, side_by_side
 from common.recipe import Recipe
 from common.result import fed_sha256
 from common.spec import Spec, joint_shape, resized, shapes
-from compare import resume
+from compare import lockstep, resume
 from compare.download import fetch
 from compare.evidence import DTYPES, SIDES, STEPS, Array, steps_folder
 from compare.folder import RunFolder, finite, read_json, write_json
@@ -158,6 +158,8 @@ def prepare_steps(spec: Spec, recipe: Recipe, seed: int, folder: Path, scratch: 
     initial = weights.draw(spec, seed, recipe.initial)
     tensors.save(folder / "initial-weights.safetensors", initial)
     spec = resized(spec, recipe.size)
+    if lockstep.is_small(spec):
+        lockstep.prepare(spec, seed, initial, folder, scratch)
     size = step_batch(spec)
     images = 4 * size + 3 * size // 4  # five batches, the last one smaller, as in an epoch
     drawn = probe(spec, seed, images, scaled=False)
@@ -329,12 +331,36 @@ def do_jobs(outcome: Outcome, side: str, worker: Worker, scratch: Path, reporter
     build = build_of(outcome, side, "float64", "initial-weights", recipe.size)
     if outcome.device == "cpu":
         build = replace(build, layout="nhwc")  # the one in which Keras can train there
+    reporter.phase(side, "traces in training mode")
+    given = absolute(outcome.folder / "probe-weights.safetensors")
+    worker.ask(training_trace(replace(build, weights=given), outcome, folder))
     for steps, dtype in [*((n, "float64") for n in STEPS), (1, "float32")]:
         reporter.phase(side, f"takes {steps} step{'s' if steps > 1 else ''} in {dtype}")
         build = replace(build, dtype="float64" if dtype == "float64" else "float32")
         worker.ask(step_job(build, recipe, steps, outcome.options.seed, scratch, folder))
+    if lockstep.is_small(outcome.spec):
+        for leg in lockstep.legs(side):
+            reporter.phase(side, f"takes 100 steps in {leg.dtype}")
+            given = absolute(outcome.folder / f"{leg.weights}.safetensors")
+            begin = replace(build, dtype=leg.dtype, weights=given)
+            seed = outcome.options.seed
+            worker.ask(lockstep.job(begin, leg, recipe, seed, scratch, folder))
     if outcome.data is not None:
         train(outcome, side, worker, scratch, reporter, len(outcome.data.y_train))
+
+
+def training_trace(build: Build, outcome: Outcome, folder: Path) -> TraceJob:
+    """What a side is asked, to pass the first step's batch forward and back in training mode."""
+    recipe = outcome.recipe
+    return TraceJob(
+        build,
+        absolute(outcome.folder / "first-batch.safetensors"),
+        absolute(folder / "trace-training-float64.safetensors"),
+        recipe.loss,
+        recipe.shares,
+        training=True,
+        seed=outcome.options.seed,
+    )
 
 
 def step_job(

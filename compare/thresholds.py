@@ -23,6 +23,14 @@ FORWARD_FLOAT32 = 1e-5
 # The adjoint identity on float32 tensors: 2.2e-6 at most.
 GRADIENT_FLOAT32 = 1e-4
 
+# Outputs and gradients of a whole net in training mode, where batch norms of a few values multiply
+# every rounding: 1.8e-14 at most in vgg11-cifar. A layer by itself is held to the two above.
+TRAINING_FLOAT64 = 1e-9
+
+# What one batch brings into a running statistic, against the batch's own. Keras' and PyTorch's
+# momenta 0.9 and 0.99 are decades apart, and so are a share kept in float32 and 0.9 itself: 2e-8.
+STATISTIC_FLOAT64 = 1e-9
+
 # The change of every tensor in one step of SGD with momentum, and over ten short ones: 6e-14 at
 # most over 17 networks of up to 34 weight layers, 6.5e-13 for ResNet-50, 3.7e-12 for 101, 1.4e-11
 # for 152 (one seed each). A learning rate rounded to float32 on one side only is 6e-8 off.
@@ -34,6 +42,25 @@ STEP_FLOAT32 = 1e-3
 
 # The same of the tensor that is closest: 5.3e-7 at most, 20 networks. bfloat16 leaves 2e-3.
 STEP_CLOSEST = 1e-5
+
+# Every quantity of a hundred steps in float64, against the other side's: 1e-14 at most in a net
+# that does not multiply its roundings (LeNet, mnist-cnn, keras-cnn, with SGD and with Adam). A rate
+# rounded to float32 on one side only is 6e-8 off in the first step.
+TRAJECTORY_FLOAT64 = 1e-11
+
+# What a right port may be more apart than one side is from itself after a nudge: 5 times at most.
+ENVELOPE = 100
+
+# Losses in float32 are equal for as long as they are this close; and a right port's are so for at
+# least a third of the steps that one side's own are, after a nudge.
+HORIZON = 1e-2
+SOONER = 3
+
+# A side's step against the recipe's formula on its own gradients, slots and weights.
+UPDATE_FLOAT64 = 1e-9
+
+# Of the weight's own last place, which a right step may be off by.
+ROUNDINGS = 4
 
 # Accuracies of two right trainings, one seed: 0.003 apart at most (LeNet, seeds 0 to 4). Other
 # initial weights alone move small nets by 0.01 (standard deviation). A gap of 0.05 has a reason,

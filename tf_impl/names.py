@@ -145,6 +145,11 @@ def take(model: keras.Model, axes: Axes) -> dict[str, Array]:
     }
 
 
+def statistics(model: keras.Model, axes: Axes) -> dict[str, Array]:
+    """The running statistics: variables that no gradient moves."""
+    return {n: x for n, x in take(model, axes).items() if n.rpartition(".")[2] in ("mean", "var")}
+
+
 def structure(model: keras.Model, axes: Axes) -> dict[str, Structure]:
     """What was built: each leaf's op and tensors, and whatever containers own themselves."""
     found = {}

@@ -13,10 +13,12 @@ import tensorflow as tf
 from keras import layers
 
 from common import tensors
+from common.draws import draws, dropout_shapes
 from common.job import TraceJob, spec_of
 from common.result import Recorder
 from common.serve import Emit
-from tf_impl import device, losses, names
+from common.spec import Spec
+from tf_impl import device, dropout, losses, names
 
 
 @dataclass
@@ -29,7 +31,7 @@ class Calls:
 
 
 def trace(job: TraceJob, progress: Emit) -> dict[str, Any]:
-    """Runs the port once in evaluation mode and writes its trace."""
+    """Runs the port once and writes its trace."""
     spec = spec_of(job.build)
     model, not_loaded, axes = device.build(job.build)
     recorder = Recorder(spec, job.build.layout, job.build.dtype, axes.orders)
@@ -40,6 +42,8 @@ def trace(job: TraceJob, progress: Emit) -> dict[str, Any]:
     inputs = {name: device.tensor(probe[name], job.build) for name in spec.inputs}
     labels = device.tensor(probe["labels"], job.build)
     paths: list[str] = []
+    if job.training:
+        share_draws(model, spec, job, len(probe["labels"]), axes)
 
     def run() -> dict[str, Any]:
         return one_pass(model, inputs, labels, paths, job)
@@ -47,8 +51,19 @@ def trace(job: TraceJob, progress: Emit) -> dict[str, Any]:
     with device.placed(job.build):
         done = tf.function(run, jit_compile=True)() if device.needs_xla(job.build) else run()
     record(recorder, inputs, paths, done, names.variables(model), axes)
+    recorder.statistics(names.statistics(model, axes))
     recorder.trace.save(Path(job.out))
     return {}
+
+
+def share_draws(
+    model: keras.Model, spec: Spec, job: TraceJob, batch: int, axes: names.Axes
+) -> None:
+    """Dropout takes the project's numbers of the first step."""
+    shapes = dropout_shapes(spec)
+    shared = dropout.share(model, shapes)
+    for name, drawn in draws(shapes, job.seed, 0, batch).items():
+        shared[name] = tf.constant(axes.output(name, drawn, job.build.layout))
 
 
 def one_pass(
@@ -65,7 +80,7 @@ def one_pass(
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         with watch(model) as calls:
-            returned = losses.listed(model(*inputs.values(), training=False))
+            returned = losses.listed(model(*inputs.values(), training=job.training))
         loss = losses.total(job.loss, job.shares, returned, labels)
     trained = {n: v.value for n, (_, v) in names.variables(model).items() if v.trainable}
     paths[:] = calls.paths

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import tensorflow as tf
 
 from common import tensors
 from common.data.augment import augment
+from common.diary import Diary
 from common.draws import draws, dropout_shapes
 from common.errors import UsageError
 from common.job import BenchJob, Build, TrainJob, out_folder, spec_of
@@ -48,10 +50,12 @@ class Training:
     seed: int = 0
     dropped: dict[str, Shape] | None = None  # what each dropout layer reads; None: drops at random
     gradients: dict[str, list[Array]] | None = None  # of every step, where they are to be kept
+    diary: Diary | None = None
 
     def __post_init__(self) -> None:
         self.draws = dropout.share(self.model, self.dropped or {})
         self.run_chunk = make_chunk(self)
+        self.run_step = tf.function(partial(take_step, self), jit_compile=False)
         self.predict = tf.function(lambda x: self.outputs(x, training=False)[0], jit_compile=False)
 
     def outputs(self, x: tf.Tensor, training: bool) -> list[tf.Tensor]:
@@ -88,6 +92,8 @@ def train(job: TrainJob, progress: Emit) -> dict[str, Any]:
     if training.gradients is not None:
         stacked = {name: np.stack(each) for name, each in training.gradients.items()}
         tensors.save(folder / "gradients.safetensors", stacked)
+    if training.diary:
+        training.diary.save(folder / "diary.safetensors")
     if job.keep:
         checkpoint.keep(training.model, folder)
     return {"history": history}
@@ -116,8 +122,36 @@ def start(job: TrainJob | BenchJob, shared: bool = True) -> tuple[Training, Arra
         seed=getattr(job, "seed", 0),
         dropped=dropout_shapes(spec) if shared else None,
         gradients={} if getattr(job, "gradients", False) else None,
+        diary=Diary() if getattr(job, "diary", False) else None,
     )
     return training, tensors.load(Path(job.orders))["orders"]
+
+
+def take_step(
+    training: Training,
+    x: tf.Tensor,
+    y: tf.Tensor,
+    step: tf.Tensor,
+    rate: tf.Tensor,
+    drawn: dict[str, tf.Tensor],
+) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor | None]]:
+    """One step of an epoch, on its slice of the images: its loss, hits and gradients.
+
+    `drawn` holds the numbers of dropout.
+    """
+    recipe, variables = training.recipe, training.model.trainable_variables
+    begin, smoothing = step * recipe.batch_size, recipe.float32("smoothing")
+    images, labels = x[begin : begin + recipe.batch_size], y[begin : begin + recipe.batch_size]
+    for name, numbers in drawn.items():
+        training.draws[name] = numbers[: tf.shape(images)[0]]
+    with tf.GradientTape() as tape:
+        outputs = training.outputs(images, training=True)
+        loss = losses.total(recipe.loss, recipe.shares, outputs, labels, smoothing)
+    gradients = tape.gradient(loss, [v.value for v in variables])
+    optimizers.step(training.optimizer, gradients, variables, recipe, rate)
+    scores = losses.scores(recipe.loss, outputs[0])
+    hits = tf.math.count_nonzero(tf.argmax(scores, axis=1) == labels)
+    return loss, hits, gradients
 
 
 def make_chunk(training: Training) -> Any:
@@ -125,40 +159,20 @@ def make_chunk(training: Training) -> Any:
 
     `drawn` holds the numbers of dropout for each of these steps.
     """
-    model, optimizer, recipe = training.model, training.optimizer, training.recipe
-    size, variables = recipe.batch_size, model.trainable_variables
-    smoothing, keeps = recipe.float32("smoothing"), training.gradients is not None
-    kept_variables = variables if keeps else []
 
     @tf.function(jit_compile=False)
     def run_chunk(
         x: tf.Tensor, y: tf.Tensor, first: tf.Tensor, rates: tf.Tensor, drawn: dict[str, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor | None]]:
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         count = tf.shape(rates)[0]
-        kept = [tf.TensorArray(x.dtype, count, element_shape=v.shape) for v in kept_variables]
-        reached = [False] * len(kept)  # known once the graph is built
         batch_losses = tf.TensorArray(x.dtype, size=count)
         hits = tf.constant(0, tf.int64)
         for step in tf.range(count):
-            begin = (first + step) * size
-            images, labels = x[begin : begin + size], y[begin : begin + size]
-            for name, numbers in drawn.items():
-                training.draws[name] = numbers[step][: tf.shape(images)[0]]
-            with tf.GradientTape() as tape:
-                outputs = training.outputs(images, training=True)
-                loss = losses.total(recipe.loss, recipe.shares, outputs, labels, smoothing)
-            gradients = tape.gradient(loss, [v.value for v in variables])
-            if keeps:
-                reached[:] = [gradient is not None for gradient in gradients]
-                pairs = zip(kept, gradients, strict=True)
-                kept = [k if g is None else k.write(step, g) for k, g in pairs]
-            optimizers.step(optimizer, gradients, variables, recipe, rates[step])
+            numbers = {name: rows[step] for name, rows in drawn.items()}
+            loss, hit, _ = take_step(training, x, y, first + step, rates[step], numbers)
             batch_losses = batch_losses.write(step, loss)
-            scores = losses.scores(recipe.loss, outputs[0])
-            hits += tf.math.count_nonzero(tf.argmax(scores, axis=1) == labels)
-        pairs = zip(kept, reached, strict=True)
-        stacks = [k.stack() if is_reached else None for k, is_reached in pairs]
-        return batch_losses.stack(), hits, stacks
+            hits += hit
+        return batch_losses.stack(), hits
 
     return run_chunk
 
@@ -202,6 +216,8 @@ def run_steps(
 ) -> tuple[Array, int]:
     """A step for each slice, at its rate, the last one perhaps smaller: the losses and the hits."""
     size, steps = training.recipe.batch_size, len(rates)
+    if training.gradients is not None or training.diary:
+        return run_noted(training, x, y, epoch, rates)
     numbers = size * sum(prod(shape) for shape in (training.dropped or {}).values())
     chunk = max(1, min(CHUNK, DRAWN // numbers)) if numbers else CHUNK
     # one step alone is sooner taken than its graph is built, which takes a deep net half a minute
@@ -211,21 +227,45 @@ def run_steps(
         count = min(chunk, steps - first)
         drawn = draw(training, epoch * steps + first, count)
         chunk_rates = tf.constant(rates[first : first + count], tf.float32)  # exact in float32
-        chunk_losses, chunk_hits, kept = run_chunk(x, y, tf.constant(first), chunk_rates, drawn)
+        chunk_losses, chunk_hits = run_chunk(x, y, tf.constant(first), chunk_rates, drawn)
         batch_losses.append(chunk_losses.numpy())
         hits += int(chunk_hits)
-        keep_gradients(training, count, kept)
         progress({"samples": epoch * len(x) + min((first + count) * size, len(x))})
     return np.concatenate(batch_losses), hits
 
 
-def keep_gradients(training: Training, steps: int, kept: list[tf.Tensor | None]) -> None:
-    """The loss's own gradients, a stack of steps for each variable, where they are to be kept."""
+def run_noted(
+    training: Training, x: tf.Tensor, y: tf.Tensor, epoch: int, rates: list[float]
+) -> tuple[Array, int]:
+    """The same, a step at a time, so that what each made can be kept."""
+    # one step alone is sooner taken than its graph is built
+    run_step = training.run_step if len(rates) > 1 else training.run_step.python_function
+    batch_losses, hits = [], 0
+    for step, rate in enumerate(tf.constant(rates, tf.float32)):  # exact in float32
+        drawn = draw(training, epoch * len(rates) + step, 1)
+        numbers = {name: rows[0] for name, rows in drawn.items()}
+        loss, hit, gradients = run_step(x, y, tf.constant(step), rate, numbers)
+        note(training, loss, optimizers.named(training.model, gradients, training.axes))
+        batch_losses.append(loss.numpy())
+        hits += int(hit)
+    return np.array(batch_losses), hits
+
+
+def note(training: Training, loss: tf.Tensor, gradients: dict[str, Array]) -> None:
+    """What the step that was just taken made; the gradients are the loss's own, not clipped."""
     if training.gradients is not None:
-        for step in range(steps):
-            row = [None if stack is None else stack[step] for stack in kept]
-            for name, gradient in optimizers.named(training.model, row, training.axes).items():
-                training.gradients.setdefault(name, []).append(gradient)
+        for name, gradient in gradients.items():
+            training.gradients.setdefault(name, []).append(gradient)
+    if training.diary:
+        mine = names.take(training.model, training.axes)
+        statistics = names.statistics(training.model, training.axes)
+        training.diary.step(
+            loss.numpy(),
+            gradients,
+            statistics,
+            optimizers.slots(training.model, training.optimizer, training.axes),
+            {name: x for name, x in mine.items() if name not in statistics},
+        )
 
 
 def draw(training: Training, first: int, count: int) -> dict[str, tf.Tensor]:

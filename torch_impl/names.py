@@ -95,6 +95,11 @@ def take(model: nn.Module) -> dict[str, Array]:
     return {name: canonical(tensor) for name, tensor in tensors(model).items()}
 
 
+def statistics(model: nn.Module) -> dict[str, Array]:
+    """The running statistics: tensors that no gradient moves."""
+    return {n: canonical(x) for n, x in tensors(model).items() if not isinstance(x, nn.Parameter)}
+
+
 def structure(model: nn.Module) -> dict[str, Structure]:
     """What was built: each leaf's op and tensors, and whatever containers own themselves."""
     found = {}

@@ -9,17 +9,19 @@ import torch
 from torch import nn
 
 from common import tensors
+from common.draws import draws, dropout_shapes
 from common.job import TraceJob, spec_of
 from common.result import Recorder
 from common.serve import Emit
-from torch_impl import device, losses, names
+from common.spec import Spec
+from torch_impl import device, dropout, losses, names
 
 
 def trace(job: TraceJob, progress: Emit) -> dict[str, Any]:
-    """Runs the port once in evaluation mode and writes its trace."""
+    """Runs the port once and writes its trace."""
     spec = spec_of(job.build)
     model, not_loaded = device.build(job.build)
-    model.eval()
+    model.train(job.training)
     recorder = Recorder(spec, "nchw", job.build.dtype)
     recorder.trace.not_loaded = not_loaded
     recorder.trace.structure = names.structure(model)
@@ -30,6 +32,8 @@ def trace(job: TraceJob, progress: Emit) -> dict[str, Any]:
         recorder.input(name, names.canonical(x))
         x.requires_grad_(True)
 
+    if job.training:
+        share_draws(model, spec, job, len(probe["labels"]))
     outputs, handles = watch(model, recorder)
     returned = losses.listed(model(*inputs.values()))
     for handle in handles:
@@ -40,8 +44,17 @@ def trace(job: TraceJob, progress: Emit) -> dict[str, Any]:
     loss.backward()
     record_gradients(recorder, model, inputs, outputs)
     recorder.loss(float(loss))
+    recorder.statistics(names.statistics(model))
     recorder.trace.save(Path(job.out))
     return {}
+
+
+def share_draws(model: nn.Module, spec: Spec, job: TraceJob, batch: int) -> None:
+    """Dropout takes the project's numbers of the first step."""
+    shapes = dropout_shapes(spec)
+    shared = dropout.share(model, shapes)
+    for name, drawn in draws(shapes, job.seed, 0, batch).items():
+        shared[name] = torch.from_numpy(drawn).to(job.build.device)
 
 
 def watch(model: nn.Module, recorder: Recorder) -> tuple[dict[str, torch.Tensor], list[Any]]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from common import tensors
 from common.data.augment import augment
+from common.diary import Diary
 from common.draws import draws, dropout_shapes
 from common.job import BenchJob, TrainJob, out_folder, spec_of
 from common.recipe import Recipe
@@ -41,6 +42,7 @@ class Training:
     seed: int = 0
     dropped: dict[str, Shape] | None = None  # what each dropout layer reads; None: drops at random
     gradients: dict[str, list[Array]] | None = None  # of every step, where they are to be kept
+    diary: Diary | None = None
 
     def __post_init__(self) -> None:
         self.draws = dropout.share(self.model, self.dropped or {})
@@ -76,6 +78,8 @@ def train(job: TrainJob, progress: Emit) -> dict[str, Any]:
     if training.gradients is not None:
         stacked = {name: np.stack(each) for name, each in training.gradients.items()}
         tensors.save(folder / "gradients.safetensors", stacked)
+    if training.diary:
+        training.diary.save(folder / "diary.safetensors")
     if job.keep:
         checkpoint.keep(training.model, folder)
     return {"history": history}
@@ -99,6 +103,7 @@ def start(job: TrainJob | BenchJob, shared: bool = True) -> tuple[Training, Arra
         seed=getattr(job, "seed", 0),
         dropped=dropout_shapes(spec) if shared else None,
         gradients={} if getattr(job, "gradients", False) else None,
+        diary=Diary() if getattr(job, "diary", False) else None,
     )
     return training, tensors.load(Path(job.orders))["orders"]
 
@@ -159,8 +164,11 @@ def run_steps(
         made = training.outputs(images)
         loss = losses.total(recipe.loss, recipe.shares, made, labels, smoothing)
         loss.backward()
-        keep_gradients(training)
+        watched = training.gradients is not None or training.diary
+        handed_back = optimizers.gradients(training.model) if watched else {}
         optimizers.step(optimizer, recipe, rate)
+        if watched:
+            note(training, loss, handed_back)
         batch_losses.append(loss.detach())
         outputs.append(made[0].detach())
         if time.perf_counter() - told > PROGRESS_SECONDS:
@@ -170,11 +178,21 @@ def run_steps(
     return names.canonical(torch.stack(batch_losses)), int(hits)
 
 
-def keep_gradients(training: Training) -> None:
-    """The loss's own gradients, before anything is done to them, where they are to be kept."""
+def note(training: Training, loss: Tensor, gradients: dict[str, Array]) -> None:
+    """What the step that was just taken made; the gradients are the loss's own, not clipped."""
     if training.gradients is not None:
-        for name, gradient in optimizers.gradients(training.model).items():
+        for name, gradient in gradients.items():
             training.gradients.setdefault(name, []).append(gradient)
+    if training.diary:
+        mine = names.tensors(training.model).items()
+        weights = {name: names.canonical(x) for name, x in mine if isinstance(x, nn.Parameter)}
+        training.diary.step(
+            names.canonical(loss),
+            gradients,
+            names.statistics(training.model),
+            optimizers.slots(training.model, training.optimizer),
+            weights,
+        )
 
 
 def draw(training: Training, step: int, images: Tensor) -> None:

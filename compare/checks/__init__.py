@@ -5,7 +5,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from compare.checks import batches, forward, gradients, outcome, shapes, step, structure
+from compare.checks import (
+    batches,
+    forward,
+    gradients,
+    outcome,
+    shapes,
+    step,
+    structure,
+    training,
+    trajectory,
+)
 from compare.evidence import Evidence
 from compare.verdict import Check
 
@@ -14,8 +24,10 @@ LADDER: tuple[Callable[[Evidence], Check | None], ...] = (
     structure.judge,
     shapes.judge,
     forward.judge,
+    training.judge,
     gradients.judge,
     step.judge,
+    trajectory.judge,
     outcome.judge,
     batches.judge,
 )
@@ -30,4 +42,5 @@ def climb(evidence: Evidence) -> list[Check]:
     if all(check.verdict.agrees for check in below):
         return checks
     # Steps along other gradients lead elsewhere; that is no fault of the optimizer.
-    return [replace(check, culprits=()) if check.id == step.ID else check for check in checks]
+    led = (step.ID, trajectory.ID)
+    return [replace(check, culprits=()) if check.id in led else check for check in checks]

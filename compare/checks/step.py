@@ -11,10 +11,10 @@ import numpy as np
 from common import losses, reference, updates
 from common.draws import draws, dropout_shapes
 from common.recipe import Recipe
-from common.spec import Layer, Spec, shapes
+from common.spec import Layer, shapes
 from common.spec import tensors as tensors_of
 from compare import isolate
-from compare.evidence import SIDES, STEPS, Array, Evidence, Steps, relative_error
+from compare.evidence import SIDES, STEPS, Array, Evidence, Steps, dead_biases, relative_error
 from compare.steps import step_rates, step_recipe
 from compare.thresholds import STEP_ADAPTIVE, STEP_CLOSEST, STEP_FLOAT32, STEP_FLOAT64, STEP_NOISE
 from compare.verdict import Check, Culprit, Verdict, merged
@@ -292,19 +292,6 @@ class Witness:
 def largest(errors: Iterable[float]) -> float:
     """The largest error; one that is no number is infinite."""
     return max((float("inf") if np.isnan(error) else error for error in errors), default=0.0)
-
-
-def dead_biases(spec: Spec) -> set[str]:
-    """Biases that nothing but batch norm reads."""
-    readers = {
-        layer.name: {reader.op for reader in spec.layers if layer.name in reader.reads}
-        for layer in spec.layers
-    }
-    return {
-        f"{name}.bias"
-        for name, own in tensors_of(spec).items()
-        if "bias" in own and readers[name] == {"batch_norm"} and name not in spec.outputs
-    }
 
 
 def verdict(wrong: list[Key], found: tuple[Culprit, ...], error: float) -> Verdict:

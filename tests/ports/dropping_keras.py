@@ -37,7 +37,20 @@ class DropsMore(Dropping):
 
 
 class FrozenNorm(Dropping):
-    """bn2 stays in evaluation mode."""
+    """bn2 stays in evaluation mode.
+
+    Keras hands the False on to every layer called after it, unless they are told otherwise.
+    """
+
+    def call(self, x, training=None):
+        x = self.relu1(self.bn1(self.conv1(x)))
+        x = self.relu2(self.bn2(self.conv2(x), training=False))
+        x = self.drop1(x, training=training)
+        return self.fc(self.drop2(self.flatten(self.pool(x)), training=training))
+
+
+class FrozenFromHere(Dropping):
+    """bn2 stays in evaluation mode, and with it, not meant, both dropouts."""
 
     def call(self, x):
         x = self.relu1(self.bn1(self.conv1(x)))
