@@ -6,7 +6,10 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -19,13 +22,25 @@ from compare.run import PORTS
 
 ROOT = Path(__file__).parent.parent
 MODELS = {"lenet": "sgd", "keras-cnn": "adam", "digits-cnn": "batch norm"}
+CHANGES = {
+    "lenet": {"nesterov": True, "schedule": "one-cycle", "clip": "global-norm", "clip_at": 1.0},
+    "keras-cnn": {"optimizer": "rmsprop", "momentum": 0.9, "schedule": "plateau", "patience": 1},
+    "digits-cnn": {"optimizer": "adagrad", "learning_rate": 0.01, "schedule": "cosine"},
+}
 
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
     """A short training of a model, four epochs on a few drawn images."""
 
-    def make(side: str, model: str, out: Path, epochs: int = 4, **more: object) -> TrainJob:
+    def make(
+        side: str,
+        model: str,
+        out: Path,
+        epochs: int = 4,
+        change: Mapping[str, object] = MappingProxyType({}),
+        **more: object,
+    ) -> TrainJob:
         spec = spec_of(Build("", model, ""))
         room = tmp_path_factory.mktemp("given")
         tensors.save(room / "weights", weights.draw(spec, 0))
@@ -35,7 +50,7 @@ def job(tmp_path_factory):
         tensors.save(room / "data", data)
         tensors.save(room / "orders", {"orders": orders(40, epochs, seed=0)})
         build = Build(f"{PORTS[side]}.{spec.port}", model, str(room / "weights"), "float32", "nhwc")
-        recipe = recipes.get(model, batch_size=16)
+        recipe = replace(recipes.get(model, batch_size=16), **change)
         files = (str(room / name) for name in ("data", "orders"))
         return TrainJob(build, recipe, *files, str(out), **more)
 
@@ -43,13 +58,17 @@ def job(tmp_path_factory):
 
 
 @pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("changed", [False, True])
 @pytest.mark.parametrize("model", MODELS)
-def test_a_training_goes_on_from_its_checkpoint_bit_for_bit(workers, job, tmp_path, side, model):
+def test_a_training_goes_on_from_its_checkpoint_bit_for_bit(
+    workers, job, tmp_path, side, model, changed
+):
     whole, half = tmp_path / "whole", tmp_path / "half"
-    workers[side].ask(job(side, model, whole))
-    workers[side].ask(job(side, model, half, epochs=2, checkpoint_every=1))
+    change = CHANGES[model] if changed else {}
+    workers[side].ask(job(side, model, whole, change=change))
+    workers[side].ask(job(side, model, half, epochs=2, change=change, checkpoint_every=1))
     first = np.concatenate([tensors.load(half / "losses.safetensors")["losses"]])
-    workers[side].ask(job(side, model, half))
+    workers[side].ask(job(side, model, half, change=change))
     for file in ("weights", "losses", "test-logits"):
         one, other = (tensors.load(place / f"{file}.safetensors") for place in (whole, half))
         for name, array in one.items():
@@ -57,6 +76,26 @@ def test_a_training_goes_on_from_its_checkpoint_bit_for_bit(workers, job, tmp_pa
     resumed = tensors.load(half / "losses.safetensors")["losses"]
     np.testing.assert_array_equal(resumed[: len(first)], first)
     assert len(resumed) == 2 * len(first)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_each_side_lowers_its_rate_on_a_plateau_of_its_own_loss(workers, job, tmp_path, side):
+    """At next to no rate the loss stays what it is, but for its rounding.
+
+    The rule is written out on the losses that the side reports. The side is interrupted after two
+    epochs, and goes on counting.
+    """
+    change = {"schedule": "plateau", "patience": 1, "decay": 0.5, "learning_rate": 2.0**-60}
+    out = tmp_path / "out"
+    workers[side].ask(job(side, "lenet", out, epochs=2, change=change, checkpoint_every=1))
+    done = workers[side].ask(job(side, "lenet", out, epochs=5, change=change))
+    losses = [row["train_loss"] for row in done["history"]]
+    wanted = [
+        2.0 ** (-60 - sum(losses[i] >= min(losses[:i]) for i in range(1, epoch)))
+        for epoch in range(5)
+    ]
+    assert [row["learning_rate"] for row in done["history"]] == wanted
+    assert wanted[-1] < wanted[0]
 
 
 @pytest.fixture(scope="module")
