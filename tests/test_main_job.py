@@ -137,17 +137,24 @@ FAULTS = {
     ),
     "keras looks ahead": (
         "tf_impl/optimizers.py",
-        "nesterov=False,",
-        "nesterov=True,",
+        "if self.recipe.nesterov else velocity",
+        "if not self.recipe.nesterov else velocity",
         ("check",),
         "at training step (keras)",
     ),
-    "keras keeps its velocities": (
+    "keras has the rate in its velocities": (
         "tf_impl/optimizers.py",
-        "velocity.assign(velocity * (rate / before))",
-        "velocity.assign(velocity)",
+        "self.assign_sub(variable, rate * self.direction(gradient, slots))",
+        "self.assign_sub(variable, self.direction(rate * gradient, slots))",
         ("check",),
-        "at training step (torch or keras)",
+        "at training step (keras)",
+    ),
+    "keras never lowers its rate": (
+        "tf_impl/train.py",
+        "rates = training.recipe.rates(epoch, ",
+        "rates = training.recipe.rates(0, ",
+        ("check",),
+        "at training step (keras)",
     ),
     "torch trains in bfloat16": (
         "torch_impl/train.py",
@@ -159,8 +166,8 @@ FAULTS = {
     ),
     "keras adds eps as its own Adam does": (
         "tf_impl/optimizers.py",
-        "root = ops.sqrt(square / square_share) + self.eps",
-        "root = (ops.sqrt(square) + self.eps) / ops.sqrt(square_share)",
+        "(ops.sqrt(square / square_share) + self.eps)",
+        "((ops.sqrt(square) + self.eps) / ops.sqrt(square_share))",
         ("check", "--model", "keras-cnn"),
         "at training step (keras)",
     ),

@@ -310,8 +310,9 @@ def culprits(steps: Witness, wrong: list[Key], errors: dict[Key, float]) -> tupl
         return norms
     side = wrong_side(steps, parted, first)
     error = max(errors[first, name] for name in parted)
-    if set(steps.trained) <= set(parted):
-        detail = f"the update of every parameter is off, by up to {error:.1e} {after(first)}"
+    if every(steps, parted):
+        which = "update" if set(steps.trained) & set(parted) else "optimizer's memory"
+        detail = f"the {which} of every parameter is off, by up to {error:.1e} {after(first)}"
         return (Culprit(RUNG, WHOLE, side, error, detail),)
     return tuple(
         Culprit(
@@ -324,6 +325,11 @@ def culprits(steps: Witness, wrong: list[Key], errors: dict[Key, float]) -> tupl
         for name in parted
         if name == parameter(name) or parameter(name) not in parted
     )
+
+
+def every(steps: Witness, parted: list[str]) -> bool:
+    """Whether no parameter is left that is not among them, itself or by a slot."""
+    return set(steps.trained) <= {parameter(name) for name in parted}
 
 
 def parameter(name: str) -> str:
@@ -411,8 +417,9 @@ def sentence(
     if wrong:
         first = min(count for count, _ in wrong)
         parted = [name for count, name in wrong if count == first]
-        which = "every parameter" if set(steps.trained) <= set(parted) else ", ".join(parted[:3])
-        return f"{after(first)}, {which} moved otherwise"
+        which = "every parameter" if every(steps, parted) else ", ".join(parted[:3])
+        moved = "moved" if any(":" not in name for name in parted) else "is remembered"
+        return f"{after(first)}, {which} {moved} otherwise"
     if found:
         return found[0].detail
     counts = " and ".join(str(count) for count in STEPS)
