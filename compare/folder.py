@@ -90,7 +90,7 @@ class RunFolder:
         for unfinished in self.path.rglob(".*"):  # of a worker that was killed as it wrote
             unfinished.unlink(missing_ok=True)
         if isinstance(error, KeyboardInterrupt):
-            if any(self.path.rglob("checkpoint.*")):
+            if any(self.path.rglob("checkpoint.*")) or any(self.path.rglob("history.json")):
                 error.add_note(f"`compare run --resume {self.path}` goes on from here")
             elif any(self.path.rglob("trace-*")):
                 error.add_note(f"what was finished is in {self.path}")
