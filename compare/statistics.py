@@ -52,13 +52,8 @@ def equivalence(differences: Array, margin: float, grain: float) -> Equivalence:
     error = spread / sqrt(seeds)
     half = quantile(1 - ALPHA / 2, seeds - 1) * error
     p_value = share_below((abs(mean) - margin) / error, seeds - 1)
-    answer: Answer = "not enough runs"
-    if seeds >= FEWEST_SEEDS and p_value < ALPHA:
-        answer = "equivalent"
-    elif seeds >= FEWEST_SEEDS and abs(mean) - half > margin:
-        answer = "different"
     return Equivalence(
-        answer,
+        answer(seeds, p_value, abs(mean) - half, margin),
         mean,
         float(np.std(differences, ddof=1)),
         spread,
@@ -67,6 +62,15 @@ def equivalence(differences: Array, margin: float, grain: float) -> Equivalence:
         power(seeds, spread, margin) if seeds >= FEWEST_SEEDS else 0.0,
         seeds_needed(spread, margin),
     )
+
+
+def answer(seeds: int, p_value: float, nearest: float, margin: float) -> Answer:
+    """`nearest` is the end of the interval that lies nearest to 0, negative where 0 is inside."""
+    if seeds < FEWEST_SEEDS:
+        return "not enough runs"
+    if p_value < ALPHA:
+        return "equivalent"
+    return "different" if nearest > margin else "not enough runs"
 
 
 def spread_of(differences: Array, grain: float) -> float:
