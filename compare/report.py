@@ -242,6 +242,12 @@ def equivalence_lines(document: Document) -> list[str]:
             f"the class furthest apart is {apart['class']}: {shares} of its {apart['images']:,} "
             "test images, mean of all seeds"
         )
+    seen, counted = (comparison[f"standard_deviation{end}"] for end in ("", "_counted"))
+    if counted is not None and seen < counted:
+        lines.append(
+            f"the differences spread by less than one test image, and are counted as spreading by "
+            f"{100 * counted:.2f} points, which is one"
+        )
     return [*lines, equivalence_sentence(comparison)]
 
 

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from common import specs, tensors
+from common.errors import UsageError
 from compare.checks import batches, outcome
 from compare.evidence import SIDES, Evidence, Training
+from compare.folder import RunFolder
 from compare.run import nudged
 from compare.seeds import comparison
 
@@ -189,6 +191,20 @@ def test_what_is_no_number_of_seeds_is_refused(environment, tmp_path, arguments,
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("trained", [True, False])
+def test_finished_seeds_outlive_a_full_disk_and_an_interruption(tmp_path, error, trained):
+    with (
+        pytest.raises((UsageError, KeyboardInterrupt)),
+        RunFolder(tmp_path / "run", "lenet") as run,
+    ):
+        (run.path / "seed-1").mkdir()
+        if trained:
+            (run.path / "torch/history.json").write_text("[]")
+        raise error
+    assert (tmp_path / "run").exists() == trained
 
 
 # ---- drawn logits
