@@ -70,13 +70,12 @@ def both(training: Training) -> list[Any]:
 
 def row(seed: int, training: Training) -> Document:
     """One seed; a side that did not finish it has no accuracy."""
-    accuracy = {s: training.accuracy(s) if s in training.logits else None for s in SIDES}
-    torch, keras = (accuracy[side] for side in SIDES)
-    whole = torch is not None and keras is not None
+    known = {side: training.accuracy(side) for side in SIDES if side in training.logits}
+    whole = len(known) == len(SIDES)
     return {
         "seed": seed,
-        **accuracy,
-        "accuracy_difference": keras - torch if torch is not None and keras is not None else None,
+        **{side: known.get(side) for side in SIDES},
+        "accuracy_difference": known["keras"] - known["torch"] if whole else None,
         "agreement": 1 - churn(*both(training)) if whole else None,
     }
 
