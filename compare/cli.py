@@ -123,6 +123,14 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--resume", type=Path, metavar="RUN", help="go on with an interrupted run, to the same end"
     )
+    run.add_argument(
+        "--seeds", type=count, default=1, metavar="N",
+        help="train N times, from --seed on, and test whether the accuracies are equivalent (1)",
+    )  # fmt: skip
+    run.add_argument(
+        "--margin", type=points, default=0.5, metavar="POINTS",
+        help="of accuracy, within which several seeds count as equivalent (0.5)",
+    )  # fmt: skip
     add_curves(run)
     run.set_defaults(command=run_command, train=True)
 
@@ -261,6 +269,17 @@ def positive(text: str) -> float:
     return value
 
 
+def points(text: str) -> float:
+    """Percentage points, from 0.001 to 100."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1e-3 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"expected percentage points (0.001 to 100), got {text!r}")
+    return value
+
+
 def options_of(given: argparse.Namespace) -> Any:
     """The run's options; the modules behind them are loaded here, so that --help is quick."""
     from compare.run import Options
@@ -286,6 +305,8 @@ def options_of(given: argparse.Namespace) -> Any:
         quiet=given.quiet,
         train=given.train,
         checkpoint_every=getattr(given, "checkpoint_every", 0),
+        seeds=getattr(given, "seeds", 1),
+        margin=getattr(given, "margin", 0.5),
     )
 
 

@@ -12,9 +12,10 @@ import numpy as np
 from common import losses, specs, tensors
 from common.recipe import Recipe
 from common.spec import count_parameters
+from compare import seeds
 from compare.checks import climb
 from compare.checks.structure import totals_of
-from compare.evidence import DTYPES, SIDES, Evidence, load
+from compare.evidence import DTYPES, SIDES, Evidence, load, load_control, load_trainings
 from compare.folder import finite, read_json, write_json
 from compare.run import Outcome
 from compare.verdict import EXIT_STATUS, WORKER_FAILED, Check, Verdict, worst
@@ -56,6 +57,8 @@ def manifest_of(outcome: Outcome, command: list[str]) -> Document:
         "data": None,
         "backends": {side: backend_of(outcome, side) for side in SIDES},
     }
+    if options.seeds > 1:
+        document |= {"seeds": options.seeds, "margin": options.margin / 100}
     if outcome.data is not None:
         document["data"] = {
             "name": outcome.data.name,
@@ -115,8 +118,9 @@ def judged(manifest: Document, folder: Path) -> Document:
     document = {**manifest, "run": str(folder)}
     if traced(folder):
         recipe = Recipe.from_dict(manifest["recipe"])
-        spec, trained = specs.get(manifest["model"]), manifest["kind"] == "run"
-        evidence = load(folder, spec, recipe, manifest["seed"], trained)
+        margin = manifest.get("margin", 0.0)
+        spec = specs.get(manifest["model"])
+        evidence = load(folder, spec, recipe, manifest["seed"], seeds_of(manifest), margin)
         document |= findings(evidence, climb(evidence))
         for side in SIDES:
             document["backends"][side]["parameters"] = document["parameters"][side]
@@ -128,6 +132,11 @@ def judged(manifest: Document, folder: Path) -> Document:
     status = EXIT_STATUS[Verdict(document["verdict"])]
     document["exit_status"] = WORKER_FAILED if failed else status
     return Document(finite(document))
+
+
+def seeds_of(manifest: Document) -> int:
+    """How many trainings a run has of each side; none where it only checks."""
+    return int(manifest.get("seeds", 1)) if manifest["kind"] == "run" else 0
 
 
 def traced(folder: Path) -> bool:
@@ -238,6 +247,8 @@ def comparison_of(folder: Path, document: Document) -> Document:
             "test_accuracy": accuracy[side],
             "test_loss": float(losses.LOSSES[loss](logits[side], labels)),
         }
+    if seeds_of(document) > 1:
+        return over_seeds(folder, document)
     if len(logits) < len(SIDES):
         return {}
     return {
@@ -246,3 +257,10 @@ def comparison_of(folder: Path, document: Document) -> Document:
         "interval": None,
         "equivalent": None,  # one seed cannot say
     }
+
+
+def over_seeds(folder: Path, document: Document) -> Document:
+    """The same of several seeds, pair by pair."""
+    recipe = Recipe.from_dict(document["recipe"])
+    trainings = load_trainings(folder, recipe, document["seed"], seeds_of(document))
+    return seeds.comparison(trainings, load_control(folder, recipe), document["margin"])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common import reference, rules, tensors
+from common import losses, reference, rules, tensors
 from common.draws import draws, dropout_shapes
 from common.recipe import Recipe
 from common.result import Trace
@@ -22,6 +22,7 @@ from compare.folder import read_json
 Array = NDArray[Any]
 SIDES = ("torch", "keras")
 DTYPES = ("float32", "float64")
+CONTROL, CONTROL_SIDE = "control", "torch"  # folder and side of a training against itself
 STEPS = (1, 10)  # optimizer steps; the first has no velocity, by the tenth the rate has changed
 LOCKSTEPS = 100
 
@@ -29,6 +30,11 @@ LOCKSTEPS = 100
 def steps_folder(steps: int, dtype: str) -> str:
     """Where a side's weights after so many steps lie, in its own folder."""
     return f"steps-{steps}" + ("" if dtype == "float64" else f"-{dtype}")
+
+
+def seed_folder(folder: Path, first: int, seed: int) -> Path:
+    """Where a seed's trainings lie: those of the first in the run folder itself."""
+    return folder if seed == first else folder / f"seed-{seed}"
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,15 @@ class Training:
     logits: Mapping[str, Array]  # side -> (N, classes) of the test images
     loss: str = "cross-entropy"  # a name of common/losses.py
 
+    def classes(self, side: str) -> Array:
+        """The class of each test image's largest logit."""
+        chosen: Array = losses.scores(self.loss, self.logits[side]).argmax(axis=1)
+        return chosen
+
+    def accuracy(self, side: str) -> float:
+        """Share of the test images whose largest logit is their label's."""
+        return int((self.classes(side) == self.labels).sum()) / len(self.labels)
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -85,7 +100,9 @@ class Evidence:
     in_training: Evidence | None = None  # the same of training mode
     steps: Steps | None = None
     lockstep: Lockstep | None = None
-    training: Training | None = None
+    trainings: Mapping[int, Training] = field(default_factory=dict)  # seed -> both sides' training
+    control: Training | None = None  # the first seed's once more, of one side
+    margin: float = 0.0  # of accuracy, as a share; asked for with several seeds
     judged: dict[str, Any] = field(default_factory=dict)  # what several checks ask for, kept
 
     @cached_property
@@ -121,8 +138,10 @@ class Evidence:
         return torch, keras
 
 
-def load(folder: Path, spec: Spec, recipe: Recipe, seed: int, trained: bool) -> Evidence:
-    """Reads a run folder. DataError where something is missing or damaged.
+def load(
+    folder: Path, spec: Spec, recipe: Recipe, seed: int, seeds: int, margin: float
+) -> Evidence:
+    """Reads a run folder of `seeds` trainings. DataError where something is missing or damaged.
 
     A side that failed leaves its traces, or its traces and steps, and no more; what it did not
     leave is missing from the evidence, for the checks to see.
@@ -141,7 +160,9 @@ def load(folder: Path, spec: Spec, recipe: Recipe, seed: int, trained: bool) -> 
         in_training=load_in_training(folder, spec, recipe, seed),
         steps=load_steps(folder, spec, recipe, seed),
         lockstep=load_lockstep(folder, spec, recipe),
-        training=load_training(folder, recipe) if trained else None,
+        trainings=load_trainings(folder, recipe, seed, seeds),
+        control=load_control(folder, recipe) if seeds > 1 else None,
+        margin=margin,
     )
 
 
@@ -204,12 +225,26 @@ def load_lockstep(folder: Path, spec: Spec, recipe: Recipe) -> Lockstep | None:
     )
 
 
-def load_training(folder: Path, recipe: Recipe) -> Training:
-    """Histories and test logits of the sides that finished."""
-    histories = {side: folder / side / "history.json" for side in SIDES}
-    logits = {side: folder / side / "test-logits.safetensors" for side in SIDES}
+def load_trainings(folder: Path, recipe: Recipe, seed: int, seeds: int) -> dict[int, Training]:
+    """Every seed's, from its own folder."""
+    return {
+        each: load_training(folder, recipe, seed_folder(folder, seed, each))
+        for each in range(seed, seed + seeds)
+    }
+
+
+def load_control(folder: Path, recipe: Recipe) -> Training:
+    """The training of one side against itself, which was fed what the first seed was."""
+    return load_training(folder, recipe, folder / CONTROL)
+
+
+def load_training(folder: Path, recipe: Recipe, place: Path) -> Training:
+    """Histories and test logits of the sides that finished, in `place`."""
+    histories = {side: place / side / "history.json" for side in SIDES}
+    logits = {side: place / side / "test-logits.safetensors" for side in SIDES}
+    fed = folder if place.name == CONTROL else place
     return Training(
-        read_json(folder / "fed.json"),
+        read_json(fed / "fed.json"),
         tensors.load(folder / "test-labels.safetensors")["labels"],
         {side: read_json(path) for side, path in histories.items() if path.exists()},
         {side: tensors.load(path)["logits"] for side, path in logits.items() if path.exists()},

@@ -90,16 +90,20 @@ class RunFolder:
         for unfinished in self.path.rglob(".*"):  # of a worker that was killed as it wrote
             unfinished.unlink(missing_ok=True)
         if isinstance(error, KeyboardInterrupt):
-            if any(self.path.rglob("checkpoint.*")):
+            if any(self.path.rglob("checkpoint.*")) or self.holds_seeds():
                 error.add_note(f"`compare run --resume {self.path}` goes on from here")
             elif any(self.path.rglob("trace-*")):
                 error.add_note(f"what was finished is in {self.path}")
             else:
                 self.remove()
-        elif isinstance(error, (OSError, MemoryError)) or getattr(error, "exit_status", None) == 2:
+        elif refused(error) and not self.holds_seeds():
             self.remove()
         if isinstance(error, OSError):
             raise UsageError(f"{error.filename or self.path}: {error.strerror}") from error
+
+    def holds_seeds(self) -> bool:
+        """Whether one of several seeds has been trained: --resume goes on, if it is left there."""
+        return any(self.path.glob("seed-*")) and any(self.path.rglob("history.json"))
 
     def remove(self) -> None:
         """Takes away what was made here, and nothing that was there before, or is another run's."""
@@ -110,6 +114,11 @@ class RunFolder:
         for place in self.made:
             with suppress(OSError):  # `runs`, which holds another run by now
                 place.rmdir()
+
+
+def refused(error: BaseException | None) -> bool:
+    """Whether it is the user's mistake, or the machine's lack of room."""
+    return isinstance(error, (OSError, MemoryError)) or getattr(error, "exit_status", None) == 2
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -61,8 +61,17 @@ def header(document: Document) -> str:
                     + ", ".join(filter(None, (backend["layout"], backend["memory_format"]))),
                 )
             )
-    rows.append(("seed", f"{document['seed']}: weights and order drawn once, given to both"))
+    rows.append(seed_row(document))
     return "\n".join(f"{name:<8} {value}".rstrip() for name, value in rows)
+
+
+def seed_row(document: Document) -> tuple[str, str]:
+    """One seed, or the first and the last of several."""
+    seed, several = document["seed"], document.get("seeds", 1)
+    if several == 1:
+        return "seed", f"{seed}: weights and order drawn once, given to both"
+    last = seed + several - 1
+    return "seeds", f"{seed} to {last}: weights and order drawn once for each, given to both"
 
 
 def recipe_line(recipe: Document) -> str:
@@ -174,7 +183,8 @@ def training_table(document: Document) -> str:
     """Accuracy, loss, seconds and memory side by side."""
     torch, keras = (document["backends"][side] for side in ("torch", "keras"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("training")
+    several = document.get("seeds", 1) > 1
+    table.add_column(f"training, seed {document['seed']}" if several else "training")
     for name in ("torch", "keras", "keras - torch"):
         table.add_column(name, justify="right")
     for label, key, shown, unit in TRAINING_ROWS:
@@ -188,12 +198,95 @@ def training_table(document: Document) -> str:
         table.add_row(label, *cells)
     lines = [rendered(table)]
     comparison = document["comparison"]
-    if comparison:
+    if several and comparison:
+        lines += ["", seeds_table(document), *equivalence_lines(document)]
+    elif comparison:
         lines.append(
             f"the trained nets give {comparison['agreement']:.1%} of the "
             f"{document['data']['test']:,} test images the same class"
         )
     return "\n".join(lines)
+
+
+def seeds_table(document: Document) -> str:
+    """A row a seed: both accuracies, their difference, and how many images fall apart."""
+    comparison, images = document["comparison"], document["data"]["test"]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("seed")
+    for name in ("torch", "keras", "keras - torch", "churn"):
+        table.add_column(name, justify="right")
+    for row in comparison["seeds"]:
+        table.add_row(str(row["seed"]), *seed_cells(row))
+    shares = {side: mean([row[side] for row in comparison["seeds"]]) for side in ("torch", "keras")}
+    table.add_section()
+    table.add_row("mean", *seed_cells({**comparison, **shares}))
+    legend = f"churn: share of the {images:,} test images that the two nets give different classes"
+    return f"{rendered(table)}\n{legend}"
+
+
+def seed_cells(row: Document) -> Iterator[str]:
+    """Of one seed, or of their mean; `-` for what a side did not finish."""
+    gap, agreement = row["accuracy_difference"], row["agreement"]
+    for side in ("torch", "keras"):
+        yield number(row[side], "{:.2%}", 1)
+    yield "-" if gap is None else f"{100 * gap:+.2f} points"
+    yield "-" if agreement is None else f"{1 - agreement:.1%}"
+
+
+def mean(values: list[float | None]) -> float | None:
+    """None where one is missing."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None
+
+
+def equivalence_lines(document: Document) -> list[str]:
+    """Churn against the control's, the class that differs most, and one sentence on accuracy."""
+    comparison = document["comparison"]
+    control, classes = comparison["control"], comparison["per_class"]
+    lines = []
+    if control is not None:
+        lines.append(
+            f"control: {control['side']} against itself, seed {control['seed']} again with one "
+            f"weight moved by its last bit: {100 * control['accuracy_difference']:+.2f} points, "
+            f"churn {control['churn']:.1%}"
+        )
+    apart = max(classes, key=lambda row: abs(row["keras"] - row["torch"]))
+    if apart["keras"] != apart["torch"]:
+        shares = f"torch {apart['torch']:.1%}, keras {apart['keras']:.1%}"
+        lines.append(
+            f"the class furthest apart is {apart['class']}: {shares} of its {apart['images']:,} "
+            "test images, mean of all seeds"
+        )
+    seen, counted = (comparison[f"standard_deviation{end}"] for end in ("", "_counted"))
+    if counted is not None and seen < counted:
+        lines.append(
+            f"the differences spread by less than one test image, and are counted as spreading by "
+            f"{100 * counted:.2f} points, which is one"
+        )
+    return [*lines, equivalence_sentence(comparison)]
+
+
+def equivalence_sentence(comparison: Document) -> str:
+    """What the accuracies of all seeds show, in one sentence."""
+    pairs, margin = comparison["pairs"], f"±{100 * comparison['margin']:g} points"
+    if comparison["interval"] is None:
+        return f"{pairs} pair of accuracies shows no spread, and nothing of equivalence"
+    low, high = (100 * end for end in comparison["interval"])
+    gap = 100 * comparison["accuracy_difference"]
+    interval = f"(95% interval {low:+.2f} to {high:+.2f})"
+    found = f"over {pairs} seeds keras - torch is {gap:+.2f} points {interval}"
+    if pairs < len(comparison["seeds"]):
+        return f"{found}; {len(comparison['seeds']) - pairs} more did not finish: not proven"
+    if comparison["equivalent"]:
+        apart = " and not 0" if low > 0 or high < 0 else ""
+        tests = f"two one-sided t tests, p = {comparison['p_value']:.2g}"
+        return f"{found}:\nequivalent within {margin}{apart} ({tests})"
+    if comparison["equivalent"] is False:
+        return f"{found}: different, wholly beyond {margin}"
+    return (
+        f"{found}: not enough runs for {margin};\n{comparison['seeds_needed']:,} seeds of this "
+        "spread would show equivalence with 80% power, if the true difference is 0"
+    )
 
 
 def number(value: float | str | None, shown: str, unit: int) -> str:
@@ -242,8 +335,12 @@ def verdict_sentence(document: Document) -> str:
     layers = document["coverage"]["layers"][0]
     stepped = ", and over ten optimizer steps" if "steps" in document["coverage"] else ""
     sentence += f" in parameters, shapes, outputs and gradients at all {layers} layers{stepped}"
-    if document["comparison"]:
-        points = 100 * abs(document["comparison"]["accuracy_difference"])
+    comparison = document["comparison"]
+    if comparison.get("equivalent"):
+        margin = 100 * comparison["margin"]
+        sentence += f"; trained, their accuracies are equivalent within {margin:g} points"
+    elif comparison:
+        points = 100 * abs(comparison["accuracy_difference"])
         sentence += f"; trained, they are {points:.2f} points of accuracy apart"
     return sentence
 

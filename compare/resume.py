@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import UsageError
-from compare.evidence import SIDES
+from compare.evidence import CONTROL, CONTROL_SIDE, SIDES, seed_folder
 from compare.folder import read_json, reading, write_json
 
 if TYPE_CHECKING:
@@ -39,12 +39,24 @@ def options_of(folder: Path) -> Options:
         raise UsageError(f"--resume {folder}: expected a run folder, found no folder of that name")
     if not (folder / FILE).exists():
         raise UsageError(f"--resume {folder}: expected the folder of a run, found no {FILE} in it")
-    if all((folder / side / "history.json").exists() for side in SIDES):
+    options = read_options(folder)
+    if finished(folder, options):
         raise UsageError(
             f"--resume {folder}: both sides have finished there; `compare report {folder}` prints "
             "the report again"
         )
-    return read_options(folder)
+    return options
+
+
+def finished(folder: Path, options: Options) -> bool:
+    """Whether both sides have ended the training of every seed, and the control its own."""
+    first, after = options.seed, options.seed + options.seeds
+    ended = [
+        seed_folder(folder, first, seed) / side for seed in range(first, after) for side in SIDES
+    ]
+    if options.seeds > 1:
+        ended.append(folder / CONTROL / CONTROL_SIDE)
+    return all((place / "history.json").exists() for place in ended)
 
 
 def read_options(folder: Path) -> Options:

@@ -23,7 +23,16 @@ from common.result import fed_sha256
 from common.spec import Spec, joint_shape, resized, shapes
 from compare import lockstep, resume
 from compare.download import fetch
-from compare.evidence import DTYPES, SIDES, STEPS, Array, steps_folder
+from compare.evidence import (
+    CONTROL,
+    CONTROL_SIDE,
+    DTYPES,
+    SIDES,
+    STEPS,
+    Array,
+    seed_folder,
+    steps_folder,
+)
 from compare.folder import RunFolder, finite, read_json, write_json
 from compare.progress import Reporter
 from compare.steps import step_recipe
@@ -59,6 +68,8 @@ class Options:
     quiet: bool = False
     train: bool = True  # `compare check` leaves the training out
     checkpoint_every: int = 0  # epochs; 0: never
+    seeds: int = 1  # trainings of each side, from `seed` on
+    margin: float = 0.5  # of accuracy in percentage points, judged with several seeds
 
 
 @dataclass
@@ -75,7 +86,15 @@ class Outcome:
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
     layouts: dict[str, Layout] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
-    training: dict[str, dict[str, Any]] = field(default_factory=dict)
+    training: dict[str, dict[str, Any]] = field(default_factory=dict)  # of the first seed
+
+    @property
+    def seeds(self) -> range:
+        return range(self.options.seed, self.options.seed + self.options.seeds)
+
+    def place(self, seed: int) -> Path:
+        """Where a seed's trainings lie."""
+        return seed_folder(self.folder, self.options.seed, seed)
 
 
 def run(options: Options, resumed: Path | None = None) -> Outcome:
@@ -86,6 +105,7 @@ def run(options: Options, resumed: Path | None = None) -> Outcome:
     spec = specs.get(options.model)
     recipe = recipe_of(options)
     check_layout(options, options.device)
+    check_seeds(options)
     pythons = {side: check_python(side, options.python.get(side, sys.executable)) for side in SIDES}
     data, prepared = load_data(options, spec, recipe) if options.train else (None, "")
     with ExitStack() as stack:
@@ -103,8 +123,18 @@ def run(options: Options, resumed: Path | None = None) -> Outcome:
             resume.note(outcome) if resumed is None else resume.check(outcome)
         in_turn_or_at_once(outcome, workers, scratch, reporter)
         if outcome.data is not None:
-            write_json(folder / "fed.json", to_be_fed(outcome, scratch))
+            for seed in outcome.seeds:
+                write_json(outcome.place(seed) / "fed.json", to_be_fed(outcome, seed, scratch))
     return outcome
+
+
+def check_seeds(options: Options) -> None:
+    """Refuses a last seed that is none."""
+    if options.seed + options.seeds > 2**32:
+        raise UsageError(
+            f"--seeds {options.seeds} from --seed {options.seed} on: the last one must be "
+            f"{2**32 - 1} or less"
+        )
 
 
 def recipe_of(options: Options) -> Recipe:
@@ -179,26 +209,49 @@ def step_batch(spec: Spec) -> int:
 
 
 def prepare_data(outcome: Outcome, data: DataSet, scratch: Path) -> None:
-    """Writes the data normalised, with the order of every epoch."""
+    """Writes the data normalised, with each seed's weights and the order of its every epoch."""
     options, recipe, folder = outcome.options, outcome.recipe, outcome.folder
-    orders = datasets.orders(len(data.y_train), recipe.epochs, options.seed)
-    if not recipe.shuffle:
-        orders[:] = np.arange(len(data.y_train))
-    tensors.save(folder / "orders.safetensors", {"orders": orders})
     tensors.save(folder / "test-labels.safetensors", {"labels": data.y_test})
     arrays = normalised(data, recipe, options.dtype)
     tensors.save(scratch / "data.safetensors", arrays)
+    for seed in outcome.seeds:
+        place = outcome.place(seed)
+        place.mkdir(exist_ok=True)
+        orders = datasets.orders(len(data.y_train), recipe.epochs, seed)
+        if not recipe.shuffle:
+            orders[:] = np.arange(len(data.y_train))
+        tensors.save(place / "orders.safetensors", {"orders": orders})
+        if place != folder:  # the first seed's are there already, for its few steps
+            initial = weights.draw(outcome.spec, seed, recipe.initial)
+            tensors.save(place / "initial-weights.safetensors", initial)
+    if options.seeds > 1:
+        (folder / CONTROL).mkdir(exist_ok=True)
+        initial = tensors.load(folder / "initial-weights.safetensors")
+        moved = nudged(initial, options.dtype)
+        tensors.save(folder / CONTROL / "initial-weights.safetensors", moved)
 
 
-def to_be_fed(outcome: Outcome, scratch: Path) -> dict[str, Any]:
+def nudged(initial: dict[str, Array], dtype: Dtype) -> dict[str, Array]:
+    """The weights one unit in the last place apart: the largest element of the first of them.
+
+    The largest, because its products are the least likely to be rounded back to what they were.
+    """
+    name = next(name for name in initial if name.endswith(".weight"))
+    moved = initial[name].astype(dtype)
+    largest = np.unravel_index(np.abs(moved).argmax(), moved.shape)
+    moved[largest] = np.nextafter(moved[largest], np.inf, dtype=moved.dtype)
+    return {**initial, name: moved}
+
+
+def to_be_fed(outcome: Outcome, seed: int, scratch: Path) -> dict[str, Any]:
     """Digests of what both sides should have been fed: one an epoch, and one of the test images."""
     arrays = tensors.load(scratch / "data.safetensors")
-    orders = tensors.load(outcome.folder / "orders.safetensors")["orders"]
+    orders = tensors.load(outcome.place(seed) / "orders.safetensors")["orders"]
 
     def epoch_sha256(epoch: int, order: Array) -> str:
         x = arrays["x_train"][order]
         if outcome.recipe.augment:
-            x = datasets.augment(x, outcome.options.seed, epoch)
+            x = datasets.augment(x, seed, epoch)
         return fed_sha256(x, arrays["y_train"][order])
 
     return {
@@ -320,7 +373,7 @@ def in_turn_or_at_once(
 
 
 def do_jobs(outcome: Outcome, side: str, worker: Worker, scratch: Path, reporter: Reporter) -> None:
-    """Traces in both precisions, takes a few steps, trains."""
+    """Traces in both precisions, takes a few steps, trains: once for every seed."""
     folder, recipe = outcome.folder / side, outcome.recipe
     for dtype in DTYPES:
         reporter.phase(side, f"traces in {dtype}")
@@ -346,7 +399,11 @@ def do_jobs(outcome: Outcome, side: str, worker: Worker, scratch: Path, reporter
             seed = outcome.options.seed
             worker.ask(lockstep.job(begin, leg, recipe, seed, scratch, folder))
     if outcome.data is not None:
-        train(outcome, side, worker, scratch, reporter, len(outcome.data.y_train))
+        total = outcome.recipe.epochs * len(outcome.data.y_train)
+        for task in tasks(outcome, side):
+            done = train(outcome, task, side, worker, scratch, reporter, total)
+            if task.place == outcome.folder:
+                outcome.training[side] = done
 
 
 def training_trace(build: Build, outcome: Outcome, folder: Path) -> TraceJob:
@@ -380,29 +437,58 @@ def step_job(
     )
 
 
+@dataclass(frozen=True)
+class Task:
+    """One training of one side, in the folder that holds its weights."""
+
+    words: str  # for the progress line
+    seed: int
+    place: Path
+    orders: Path
+
+
+def tasks(outcome: Outcome, side: str) -> list[Task]:
+    """Every seed in turn, then, where there are several, the first once more as a control."""
+    seeds, several = outcome.seeds, len(outcome.seeds) > 1
+    found = []
+    for number, seed in enumerate(seeds, start=1):
+        words = f"trains seed {seed} ({number} of {len(seeds)})" if several else "trains"
+        place = outcome.place(seed)
+        found.append(Task(words, seed, place, place))
+    if several and side == CONTROL_SIDE:
+        words = f"trains seed {seeds[0]} again, one weight moved by its last bit"
+        found.append(Task(words, seeds[0], outcome.folder / CONTROL, outcome.folder))
+    return found
+
+
 def train(
-    outcome: Outcome, side: str, worker: Worker, scratch: Path, reporter: Reporter, images: int
-) -> None:
-    """The training itself, epoch by epoch on the progress line."""
-    folder, options = outcome.folder / side, outcome.options
+    outcome: Outcome,
+    task: Task,
+    side: str,
+    worker: Worker,
+    scratch: Path,
+    reporter: Reporter,
+    total: int,
+) -> dict[str, Any]:
+    """One training, epoch by epoch on the progress line of `total` images."""
+    folder, options = task.place / side, outcome.options
     if (folder / "history.json").exists():  # finished before the run was interrupted
-        outcome.training[side] = {"history": read_json(folder / "history.json")}
-        return
-    total = outcome.recipe.epochs * images
-    reporter.phase(side, "trains", total)
+        return {"history": read_json(folder / "history.json")}
+    reporter.phase(side, task.words, total)
+    initial = str((task.place / "initial-weights").relative_to(outcome.folder))
     job = TrainJob(
-        build_of(outcome, side, options.dtype, "initial-weights", outcome.recipe.size),
+        build_of(outcome, side, options.dtype, initial, outcome.recipe.size),
         outcome.recipe,
         absolute(scratch / "data.safetensors"),
-        absolute(outcome.folder / "orders.safetensors"),
+        absolute(task.orders / "orders.safetensors"),
         absolute(folder),
-        options.seed,
+        task.seed,
         keep=True,
         checkpoint_every=options.checkpoint_every,
     )
     done = worker.ask(job, lambda event: reporter.advance(side, event["samples"], total))
-    outcome.training[side] = done
     write_json(folder / "history.json", finite(done["history"]))
+    return done
 
 
 def build_of(

@@ -23,6 +23,8 @@ LATE = {  # one package for one file, inside its functions, so that nobody else 
     "common/data/folder.py": "PIL",
     # It takes seconds to import, and only a picture needs it.
     "compare/pictures.py": "matplotlib",
+    # It takes a second or more, and only several seeds need it.
+    "compare/statistics.py": "scipy",
 }
 HOMELESS = {"utils", "util", "helpers", "helper", "misc"}
 

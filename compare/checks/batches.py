@@ -10,12 +10,18 @@ ID = "batches"
 
 def judge(evidence: Evidence) -> Check | None:
     """Digests of what lay on each device, against those computed here; None without training."""
-    training = evidence.training
-    if training is None:
+    if not evidence.trainings:
         return None
-    epochs = len(training.to_be_fed["train"])
-    wrong = [f"{side} epoch {n}" for side in SIDES for n in wrong_epochs(training, side)]
-    seen = min(len(training.histories.get(side, [])) for side in SIDES)
+    several = len(evidence.trainings) > 1
+    wrong, seen, epochs = [], 0, 0
+    for seed, training in evidence.trainings.items():
+        place = f"seed {seed}, " if several else ""
+        wrong += [f"{place}{s} epoch {n}" for s in SIDES for n in wrong_epochs(training, s)]
+        seen += min(len(training.histories.get(side, [])) for side in SIDES)
+        epochs += len(training.to_be_fed["train"])
+    if evidence.control is not None:
+        control = evidence.control
+        wrong += [f"control, {s} epoch {n}" for s in SIDES for n in wrong_epochs(control, s)]
     detail = f"{seen}/{epochs} epochs and tests bit-identical in torch, keras and NumPy"
     if wrong:
         detail = f"fed otherwise than saved: {', '.join(wrong[:3])}"
