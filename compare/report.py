@@ -226,7 +226,10 @@ def verdict_sentence(document: Document) -> str:
     sentence = f"verdict  {verdict}: {document['model']} in PyTorch and in Keras agree"
     layers = document["coverage"]["layers"][0]
     stepped = ", and over ten optimizer steps" if "steps" in document["coverage"] else ""
-    sentence += f" in parameters, shapes, outputs and gradients at all {layers} layers{stepped}"
+    settings = document["coverage"].get("settings", [0, 1])  # earlier versions did not look
+    said = " settings," if settings[0] == settings[1] else ""
+    sentence += f" in parameters, shapes,{said} outputs and gradients at all {layers} layers"
+    sentence += stepped
     if document["comparison"]:
         points = 100 * abs(document["comparison"]["accuracy_difference"])
         sentence += f"; trained, they are {points:.2f} points of accuracy apart"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from compare.verdict import Check, Culprit, Verdict, first_of, merged
 
 ID, RUNG = "attributes", 2
 Settings = Mapping[str, Any]
+Pads = tuple[int, int]  # before, after
 ABSENT = Structure("", {}, unread="it is not there")
 JUDGED_BELOW = "another layer stands there"  # which rung 0 says
 
@@ -46,9 +48,9 @@ def judge(evidence: Evidence) -> Check:
         for side, fault in faults(evidence, layer)
     )
     total = sum(len(expected(evidence, layer, "float64")) for layer in evidence.spec.layers)
-    hidden = [(layer, *gap) for layer in evidence.spec.layers for gap in gaps(evidence, layer)]
-    unseen = {(layer.name, word) for layer, _, word, _ in hidden}
-    verdict = Verdict.NOT_PROVEN if any(not why for *_, why in hidden) else Verdict.SAME
+    hidden = [gap for layer in evidence.spec.layers for gap in gaps(evidence, layer)]
+    unseen = {(gap.layer, word) for gap in hidden for word in gap.words}
+    verdict = Verdict.SAME if all(gap.why for gap in hidden) else Verdict.NOT_PROVEN
     return Check(
         ID,
         RUNG,
@@ -62,7 +64,7 @@ def judge(evidence: Evidence) -> Check:
 
 def expected(evidence: Evidence, layer: Layer, dtype: str) -> dict[str, Any]:
     """What a layer should be set to: the spec's words, what its op means, and its dtypes."""
-    words = {**MEANT.get(layer.op, {}), **layer.settings, "compute_dtype": dtype}
+    words = {**layer.settings, **MEANT.get(layer.op, {}), "compute_dtype": dtype}
     return words | ({"dtype": dtype} if evidence.tensors[layer.name] else {})
 
 
@@ -74,40 +76,55 @@ def built(evidence: Evidence, side: str, dtype: str, layer: Layer) -> Structure:
     return Structure(there.kind, {}, unread=JUDGED_BELOW)
 
 
-def gaps(evidence: Evidence, layer: Layer) -> list[tuple[str, str, str]]:
-    """(side, setting, why) of what was not seen; no reason is an empty one."""
-    ran = {side: {call.path for call in evidence.traces[side, "float64"].calls} for side in SIDES}
-    return [
-        (side, word, there.unread if layer.name in ran[side] else "it was never run")
-        for side in SIDES
-        for there in [built(evidence, side, "float64", layer)]
-        for word in expected(evidence, layer, "float64")
-        if word not in there.settings
-    ]
+@dataclass(frozen=True)
+class Gap:
+    """What was not seen of one layer on one side, and why; empty where nothing says why."""
+
+    layer: str
+    side: str
+    words: tuple[str, ...]
+    why: str
+
+    def __str__(self) -> str:
+        words = self.words if len(self.words) <= 3 else (*self.words[:2], "others")
+        listed = " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+        return f"{self.side} {self.layer} hides {listed}: {self.why or 'nothing says why'}"
 
 
-def sentence(seen: int, total: int, hidden: list[tuple[Layer, str, str, str]]) -> str:
-    """How many settings were seen on both sides, and the first that was not."""
-    text = f"{seen}/{total} settings"
+def gaps(evidence: Evidence, layer: Layer) -> list[Gap]:
+    """What was not seen of a layer, at most one gap a side."""
+    found = []
+    for side in SIDES:
+        there = built(evidence, side, "float64", layer)
+        words = [w for w in expected(evidence, layer, "float64") if w not in there.settings]
+        ran = any(call.path == layer.name for call in evidence.traces[side, "float64"].calls)
+        why = there.unread if ran or there is ABSENT else "it was never run"
+        found += [Gap(layer.name, side, tuple(words), why)] if words else []
+    return found
+
+
+def sentence(seen: int, total: int, hidden: list[Gap]) -> str:
+    """How many settings were seen on both sides, and where the first was not."""
     if not hidden:
-        return text
-    layer, side, word, why = next((gap for gap in hidden if not gap[-1]), hidden[0])
-    layers = {(side, layer.name) for layer, side, *_ in hidden}
-    more = f" (and at {len(layers) - 1} more)" if len(layers) > 1 else ""
-    return f"{text}; {side} {layer.name} hides {word}: {why or 'nothing says why'}{more}"
+        return f"{seen}/{total} settings"
+    first = next((gap for gap in hidden if not gap.why), hidden[0])
+    more = f" (and {len(hidden) - 1} more layers)" if len(hidden) > 1 else ""
+    return f"{seen}/{total} settings; {first}{more}"
 
 
-def row(evidence: Evidence, layer: Layer) -> dict[str, list[int]]:
-    """Settings of one layer that were seen on both sides, of how many."""
+def row(evidence: Evidence, layer: Layer) -> dict[str, Any]:
+    """How many settings of a layer were seen on both sides, of how many; and which were not."""
     total = len(expected(evidence, layer, "float64"))
-    return {"settings": [total - len({word for _, word, _ in gaps(evidence, layer)}), total]}
+    unseen = {gap.side: list(gap.words) for gap in gaps(evidence, layer)}
+    return {"settings": [total - len(set().union(*unseen.values())), total], "unseen": unseen}
 
 
 def faults(evidence: Evidence, layer: Layer) -> list[tuple[str, str]]:
     """(side, what is set otherwise): at most one line a side, and one of what the spec lacks."""
     found = []
     for side in SIDES:
-        lines = [x for dtype in DTYPES for x in side_faults(evidence, side, dtype, layer)]
+        dtypes = [dtype for dtype in DTYPES if (side, dtype) in evidence.traces]
+        lines = [line for dtype in dtypes for line in side_faults(evidence, side, dtype, layer)]
         found += [(side, "; ".join(dict.fromkeys(lines)))] if lines else []
     torch, keras = (built(evidence, side, "float64", layer).settings for side in SIDES)
     words = torch.keys() & keras.keys() - expected(evidence, layer, "float64").keys()
@@ -175,35 +192,32 @@ def in_effect(op: str, a: Settings, shape: Shape) -> Settings:
 
 
 def windows_in_effect(op: str, a: Settings, shape: Shape) -> Settings:
-    """Padding that no window reads is none, nor is a stride of one window, and so on."""
-    kernel, ceil = a.get("kernel", a.get("size")), a.get("ceil", False)
-    dilation = a.get("dilation", (1, 1))
+    """Padding that no window reads is none, nor has a single window a stride, and so on."""
+    kernel, dilation = a.get("kernel", a.get("size")), a.get("dilation", (1, 1))
     axes = list(zip(shape[1:], kernel, a["stride"], a["padding"], dilation, strict=True))
-    spans = [d * (k - 1) + 1 for _, k, _, _, d in axes]
-    counts, floors = (
-        [
-            rules.window_count(n, span, s, tuple(pad), rounding)
-            for (n, _, s, pad, _), span in zip(axes, spans, strict=True)
-        ]
-        for rounding in (ceil, False)
-    )
-    read = [  # places behind the maps that the last window reads
-        max((count - 1) * s + span - pad[0] - n, 0)
-        for (n, _, s, pad, _), span, count in zip(axes, spans, counts, strict=True)
-    ]
-    padding = [(pad[0], min(pad[1], r)) for pad, r in zip(a["padding"], read, strict=True)]
+    counts = [window_count(*axis, ceil=a.get("ceil", False)) for axis in axes]
+    behind = [read_behind(*axis, count) for axis, count in zip(axes, counts, strict=True)]
+    padding = [(pad[0], min(pad[1], n)) for pad, n in zip(a["padding"], behind, strict=True)]
     counted = op == "avg_pool" and a["count_border"] and any(map(any, padding))
     if op in ("max_pool", "avg_pool") and not counted:
         # Padding that neither wins nor counts is as good as a window that overhangs.
-        padding = [(pad[0], r) for pad, r in zip(a["padding"], read, strict=True)]
+        padding = [(pad[0], n) for pad, n in zip(a["padding"], behind, strict=True)]
     effective = {
         "padding": padding,
-        "stride": [
-            1 if count == 1 else s for (_, _, s, _, _), count in zip(axes, counts, strict=True)
-        ],
-        "dilation": [1 if k == 1 else d for _, k, _, _, d in axes],
-        "ceil": counts != floors and counted,
+        "stride": [s if count > 1 else 0 for s, count in zip(a["stride"], counts, strict=True)],
+        "dilation": [d if k > 1 else 1 for k, d in zip(kernel, dilation, strict=True)],
+        "ceil": counted and counts != [window_count(*axis, ceil=False) for axis in axes],
         "count_border": counted,
         "fill": a.get("fill") if any(map(any, padding)) else "zeros",
     }
     return {word: effective.get(word, value) for word, value in a.items()}
+
+
+def window_count(n: int, kernel: int, stride: int, pad: Pads, dilation: int, ceil: bool) -> int:
+    """Windows along one axis of n places."""
+    return rules.window_count(n, dilation * (kernel - 1) + 1, stride, pad, ceil)
+
+
+def read_behind(n: int, kernel: int, stride: int, pad: Pads, dilation: int, count: int) -> int:
+    """Places behind the maps that the last of so many windows reads."""
+    return max((count - 1) * stride + dilation * (kernel - 1) + 1 - pad[0] - n, 0)
