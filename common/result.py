@@ -8,7 +8,7 @@ what it gave back, so that a reader can tell whether a layer read what its sourc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ class Structure:
 
     kind: str  # the project's op; the framework's class name where it is none of them
     tensors: dict[str, dict[str, Any]]  # name -> {"shape", "trainable", "digest"}
+    settings: dict[str, Any] = field(default_factory=dict)  # in the words of common/spec.py
+    unread: str = ""  # why settings may be missing
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,13 @@ class Recorder:
         self.trace.arrays[f"output:{path}"] = self.canonical(path, native)
         return path
 
+    def settings(self, path: str, found: Mapping[str, Any], unread: str) -> None:
+        """What a layer was set to on its first call, and why settings may be missing."""
+        built = self.trace.structure.get(path)
+        if built is not None:
+            held = {name: plain(value) for name, value in found.items()}
+            self.trace.structure[path] = replace(built, settings=held, unread=unread)
+
     def reorder(self, path: str, reads: Sequence[Array], native: Array) -> None:
         """Where a flatten reads another shape than the spec says, its order is another one too."""
         order = self.orders.get(path)
@@ -170,6 +179,16 @@ def digest(array: Array) -> str:
     mark = sha256(f"{array.dtype}{array.shape}".encode())
     mark.update(np.ascontiguousarray(array).data)
     return mark.hexdigest()[:16]
+
+
+def plain(value: Any) -> Any:
+    """A setting as JSON holds it; what no JSON holds, as text."""
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    known = value is None or isinstance(value, (bool, int, float, str))
+    return value if known else str(value)
 
 
 def fed_sha256(images: Array, labels: Array) -> str:

@@ -160,6 +160,8 @@ def findings(evidence: Evidence, checks: list[Check]) -> Document:
         if rung in by_id:
             coverage["steps"] = by_id[rung].coverage
     short = [name for name, (seen, total) in coverage.items() if seen < total]
+    # A setting that a class of its own hides is judged by its numbers: no verdict falls over it.
+    coverage["settings"] = by_id["attributes"].coverage
     verdict = worst([check.verdict for check in checks])
     if verdict.agrees and short:
         verdict = Verdict.NOT_PROVEN
@@ -201,9 +203,8 @@ def pair_of(counts: tuple[int, int]) -> dict[str, int]:
 
 def layer_row(evidence: Evidence, name: str, by_id: dict[str, Check]) -> Document:
     """One layer in every rung."""
-    structure, shapes, forward, gradients = (
-        by_id[key].layers[name] for key in ("structure", "shapes", "forward", "gradients")
-    )
+    keys = ("structure", "shapes", "attributes", "forward", "gradients")
+    structure, shapes, attributes, forward, gradients = (by_id[key].layers[name] for key in keys)
     return {
         "torch": name,
         "keras": name,
@@ -211,6 +212,7 @@ def layer_row(evidence: Evidence, name: str, by_id: dict[str, Check]) -> Documen
         "shape_nchw": shapes["shape_nchw"],
         "shape_nhwc": shapes["shape_nhwc"],
         **structure,
+        **attributes,
         "forward": {dtype: forward[dtype] for dtype in ("float32", "float64")},
         "reference": forward["reference"],
         "gradient": {dtype: gradients[dtype] for dtype in ("float32", "float64")},

@@ -333,8 +333,12 @@ def verdict_sentence(document: Document) -> str:
         return f"verdict  {verdict}: see {', '.join(doubtful) or 'coverage'}"
     sentence = f"verdict  {verdict}: {document['model']} in PyTorch and in Keras agree"
     layers = document["coverage"]["layers"][0]
-    stepped = ", and over ten optimizer steps" if "steps" in document["coverage"] else ""
-    sentence += f" in parameters, shapes, outputs and gradients at all {layers} layers{stepped}"
+    steps = {10: "ten", 100: "a hundred"}.get(document["coverage"].get("steps", [0])[0])
+    stepped = f", and over {steps} optimizer steps" if steps else ""
+    settings = document["coverage"].get("settings", [0, 1])  # earlier versions did not look
+    said = " settings," if settings[0] == settings[1] else ""
+    sentence += f" in parameters, shapes,{said} outputs and gradients at all {layers} layers"
+    sentence += stepped
     comparison = document["comparison"]
     if comparison.get("equivalent"):
         margin = 100 * comparison["margin"]

@@ -85,11 +85,12 @@ AGREEING: dict[str, Any] = {
     "parameters": {side: {"trainable": 156} for side in ("spec", "torch", "keras")},
     "checks": [
         check("structure", 0, "same", "156 = 156 = spec trainable; 2/2 tensors"),
+        check("attributes", 2, "same", "14/14 settings"),
         check("forward", 3, "same within rounding", "2/2 layers; worst 3.1e-16 at conv1"),
         check("batches", None, "same", "12/12 epochs bit-identical"),
     ],
     "culprits": [],
-    "coverage": {"layers": [2, 2], "parameters": [2, 2]},
+    "coverage": {"layers": [2, 2], "parameters": [2, 2], "settings": [14, 14]},
     "comparison": {"accuracy_difference": 0.003, "agreement": 0.987},
     "verdict": "same within rounding",
 }
@@ -102,7 +103,7 @@ def differing() -> dict[str, Any]:
         "verdict": "different",
     }
     document["layers"][0] |= {"parameters_keras": None}
-    document["checks"][1] |= {
+    document["checks"][2] |= {
         "verdict": "different",
         "detail": "torch relu1 makes numbers that are not finite",
     }

@@ -18,7 +18,7 @@ from common.job import TraceJob, spec_of
 from common.result import Recorder
 from common.serve import Emit
 from common.spec import Spec
-from tf_impl import device, dropout, losses, names
+from tf_impl import attributes, device, dropout, losses, names
 
 
 @dataclass
@@ -50,7 +50,7 @@ def trace(job: TraceJob, progress: Emit) -> dict[str, Any]:
 
     with device.placed(job.build):
         done = tf.function(run, jit_compile=True)() if device.needs_xla(job.build) else run()
-    record(recorder, inputs, paths, done, names.variables(model), axes)
+    record(recorder, model, inputs, paths, done, axes)
     recorder.statistics(names.statistics(model, axes))
     recorder.trace.save(Path(job.out))
     return {}
@@ -127,20 +127,23 @@ def flat(args: Any) -> list[tf.Tensor]:
 
 def record(
     recorder: Recorder,
+    model: keras.Model,
     inputs: dict[str, tf.Tensor],
     paths: list[str],
     done: dict[str, Any],
-    variables: dict[str, tuple[layers.Layer, keras.Variable]],
     axes: names.Axes,
 ) -> None:
     """Hands everything over as arrays; a gradient that does not exist is left out, not zero."""
     for name, x in inputs.items():
         recorder.input(name, x.numpy())
     of_inputs, of_writes, of_variables = done["gradients"]
-    for path, reads, write, gradient in zip(
+    variables, leaves = names.variables(model), names.leaves(model)
+    for path, given, write, gradient in zip(
         paths, done["reads"], done["writes"], of_writes, strict=True
     ):
-        name = recorder.call(path, [x.numpy() for x in reads], write.numpy())
+        reads = [x.numpy() for x in given]
+        name = recorder.call(path, reads, write.numpy())
+        recorder.settings(name, *attributes.read(leaves[path], reads, write.numpy()))
         if gradient is not None:
             recorder.gradient_of_output(name, gradient.numpy())
     recorder.returned(*(output.numpy() for output in done["returned"]))

@@ -14,7 +14,7 @@ from common.job import TraceJob, spec_of
 from common.result import Recorder
 from common.serve import Emit
 from common.spec import Spec
-from torch_impl import device, dropout, losses, names
+from torch_impl import attributes, device, dropout, losses, names
 
 
 def trace(job: TraceJob, progress: Emit) -> dict[str, Any]:
@@ -64,7 +64,9 @@ def watch(model: nn.Module, recorder: Recorder) -> tuple[dict[str, torch.Tensor]
     def hook_for(path: str) -> Any:
         def hook(module: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> None:
             reads = [names.canonical(x) for x in flat(args)]
-            name = recorder.call(path, reads, names.canonical(output))
+            wrote = names.canonical(output)
+            name = recorder.call(path, reads, wrote)
+            recorder.settings(name, *attributes.read(module, reads, wrote))
             if output.requires_grad:
                 output.retain_grad()
             outputs[name] = output

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from compare.checks import (
+    attributes,
     batches,
     forward,
     gradients,
@@ -23,6 +24,7 @@ from compare.verdict import Check
 LADDER: tuple[Callable[[Evidence], Check | None], ...] = (
     structure.judge,
     shapes.judge,
+    attributes.judge,
     forward.judge,
     training.judge,
     gradients.judge,
@@ -38,7 +40,9 @@ def climb(evidence: Evidence) -> list[Check]:
     with np.errstate(all="ignore"):  # NaN in a port's numbers is a finding, not a warning
         answers = [judge(evidence) for judge in LADDER]
     checks = [check for check in answers if check is not None]
-    below = [check for check in checks if check.rung is not None and check.rung < step.RUNG]
+    # A setting that only training shows, such as a rate of dropout, is for the steps to confirm.
+    numeric = [check for check in checks if check.id != attributes.ID]
+    below = [check for check in numeric if check.rung is not None and check.rung < step.RUNG]
     if all(check.verdict.agrees for check in below):
         return checks
     # Steps along other gradients lead elsewhere; that is no fault of the optimizer.

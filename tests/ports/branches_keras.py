@@ -7,6 +7,8 @@ from keras import layers
 class PaddedConv(layers.Conv2D):
     """Zeros on every side, as PyTorch pads; "same" would pad 0 before and 1 after at stride 2."""
 
+    settings = {"padding": ((1, 1), (1, 1))}
+
     def call(self, x):
         return super().call(keras.ops.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)]))
 

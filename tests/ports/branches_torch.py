@@ -13,6 +13,7 @@ class Add(nn.Module):
 
 class Concat(nn.Module):
     op = "concat"
+    settings = {"axis": 1}
 
     def forward(self, *xs):
         return torch.cat(xs, dim=1)

@@ -33,6 +33,10 @@ class CeilAverage(layers.AveragePooling2D):
         super().__init__(3, 2, padding="valid")
         self.counts = float(count_border)
 
+    @property
+    def settings(self):
+        return {"padding": ((1, 1), (1, 1)), "ceil": True, "count_border": bool(self.counts)}
+
     def call(self, x):
         # A last window that overhangs, where one starts in front of the padding behind.
         behind = [(0, 1 if (n - 1) % 2 else 0) for n in places(x.shape)]

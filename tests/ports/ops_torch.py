@@ -17,6 +17,8 @@ CODES = (
 class UnevenConv2d(nn.Conv2d):
     """Zeros below and on the left only; nn.Conv2d pads opposite sides alike."""
 
+    settings = {"padding": ((0, 1), (1, 0))}
+
     def forward(self, x):
         return super().forward(nn.functional.pad(x, (1, 0, 0, 1)))
 

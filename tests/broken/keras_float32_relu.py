@@ -1,0 +1,13 @@
+"""A relu that computes in float32 in a float64 net."""
+
+from keras import layers
+
+from tf_impl.models.lenet import LeNet
+
+EXPECT = {"side": "keras", "spec": "lenet", "rung": 2, "layer": "relu4"}
+
+
+class Port(LeNet):
+    def __init__(self):
+        super().__init__()
+        self.relu4 = layers.ReLU(dtype="float32")
