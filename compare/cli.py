@@ -181,7 +181,13 @@ def parser() -> argparse.ArgumentParser:
     add_workers(predict)
     predict.set_defaults(command=predict_command)
 
-    for command in (run, check, bench, listing, describe, judge, report, predict):
+    selfcheck = commands.add_parser("selfcheck", help="planted faults: is each one found?")
+    selfcheck.add_argument("names", nargs="*", metavar="NAME", help="these files alone")
+    selfcheck.add_argument("--quick", action="store_true", help="every fourth file alone")
+    add_workers(selfcheck)
+    selfcheck.set_defaults(command=selfcheck_command)
+
+    for command in (run, check, bench, listing, describe, judge, report, predict, selfcheck):
         command.add_argument("--json", metavar="FILE", help="write the result as JSON; - prints it")
         command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return top
@@ -360,6 +366,16 @@ def bench_command(given: argparse.Namespace, arguments: list[str]) -> int:
     result = bench.bench(options_of(given), given.repeats, given.launches)
     result["command"] = ["compare", *arguments]
     show(given, bench.text(result), result)
+    return int(result["exit_status"])
+
+
+def selfcheck_command(given: argparse.Namespace, arguments: list[str]) -> int:
+    """`compare selfcheck`."""
+    from compare import selfcheck
+
+    check_outputs(given)
+    result = selfcheck.selfcheck(given.names, given.quick, given.quiet, given.timeout)
+    show(given, selfcheck.text(result), result)
     return int(result["exit_status"])
 
 

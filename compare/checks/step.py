@@ -234,9 +234,10 @@ class Witness:
         """The gradients of every step as the recipe clips them, kept for whoever asks again."""
         if (side, steps) not in self.kept_gradients:
             stacks = self.taken.gradients[side, steps]
+            taken = min(len(stack) for stack in stacks.values())  # other than asked for, perhaps
             self.kept_gradients[side, steps] = [
                 updates.clipped(self.recipe, {name: stack[at] for name, stack in stacks.items()})
-                for at in range(steps)
+                for at in range(taken)
             ]
         return self.kept_gradients[side, steps]
 

@@ -171,6 +171,8 @@ class Walk:
         weights, slots = diary[f"weight:{name}"], self.slots(side, name)
         before, held = self.initial[name][DIRECTIONS:], dict[str, Array]()
         errors = []
+        if any(len(rows) != LOCKSTEPS for rows in diary.values()):
+            return np.full(LOCKSTEPS, np.inf)
         for step, rate in enumerate(self.rates(side)):
             gradient = self.clipped(side, name, step)
             expected, after = update(self.recipe, rate, step + 1, before, gradient, held)

@@ -1,0 +1,9 @@
+"""The learning rate falls an epoch late."""
+
+EXPECT = {
+    "side": "keras",
+    "spec": "dropping",
+    "rung": 6,
+    "layer": "training step",
+    "takes": {"decay_after": (2,)},
+}

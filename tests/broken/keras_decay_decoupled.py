@@ -1,0 +1,10 @@
+"""Weights decay beside the gradient instead of in it."""
+
+EXPECT = {
+    "side": "keras",
+    "spec": "dropping",
+    "rung": 6,
+    "layer": "training step",
+    "recipe": {"weight_decay": 0.01},
+    "takes": {"decoupled": True},
+}

@@ -1,0 +1,9 @@
+"""Height and width of the images are exchanged."""
+
+EXPECT = {
+    "side": "keras",
+    "spec": "dropping",
+    "rung": 6,
+    "layer": "training step",
+    "feeds": "transposed",
+}

@@ -1,0 +1,9 @@
+"""Labels are smoothed."""
+
+EXPECT = {
+    "side": "keras",
+    "spec": "dropping",
+    "rung": 6,
+    "layer": "training step",
+    "takes": {"smoothing": 0.1},
+}

@@ -1,0 +1,9 @@
+"""Each image has the next one's label."""
+
+EXPECT = {
+    "side": "keras",
+    "spec": "dropping",
+    "rung": 6,
+    "layer": "training step",
+    "feeds": "labels rolled",
+}

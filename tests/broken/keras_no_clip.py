@@ -1,0 +1,10 @@
+"""The gradients are not clipped."""
+
+EXPECT = {
+    "side": "keras",
+    "spec": "dropping",
+    "rung": 6,
+    "layer": "training step",
+    "recipe": {"clip": "value", "clip_at": 0.01},
+    "takes": {"clip": "", "clip_at": 0.0},
+}

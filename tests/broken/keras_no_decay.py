@@ -1,0 +1,10 @@
+"""The weight decay was not carried over."""
+
+EXPECT = {
+    "side": "keras",
+    "spec": "dropping",
+    "rung": 6,
+    "layer": "training step",
+    "recipe": {"weight_decay": 0.01},
+    "takes": {"weight_decay": 0.0},
+}

@@ -1,0 +1,9 @@
+"""The images come in another order."""
+
+EXPECT = {
+    "side": "keras",
+    "spec": "dropping",
+    "rung": 6,
+    "layer": "training step",
+    "feeds": "other order",
+}

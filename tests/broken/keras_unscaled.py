@@ -1,0 +1,9 @@
+"""Pixels are not divided by 255."""
+
+EXPECT = {
+    "side": "keras",
+    "spec": "dropping",
+    "rung": 6,
+    "layer": "training step",
+    "feeds": "unscaled",
+}

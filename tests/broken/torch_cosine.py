@@ -1,0 +1,9 @@
+"""A cosine instead of steps."""
+
+EXPECT = {
+    "side": "torch",
+    "spec": "dropping",
+    "rung": 6,
+    "layer": "training step",
+    "takes": {"schedule": "cosine"},
+}

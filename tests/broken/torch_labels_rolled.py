@@ -1,0 +1,9 @@
+"""Each image has the next one's label."""
+
+EXPECT = {
+    "side": "torch",
+    "spec": "dropping",
+    "rung": 6,
+    "layer": "training step",
+    "feeds": "labels rolled",
+}

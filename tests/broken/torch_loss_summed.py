@@ -1,0 +1,9 @@
+"""The loss is the sum over the batch instead of the mean."""
+
+EXPECT = {
+    "side": "torch",
+    "spec": "dropping",
+    "rung": 6,
+    "layer": "training step",
+    "takes": {"shares": (16.0,)},
+}

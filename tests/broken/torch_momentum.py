@@ -1,0 +1,9 @@
+"""The momentum is 0.99 instead of 0.9."""
+
+EXPECT = {
+    "side": "torch",
+    "spec": "dropping",
+    "rung": 6,
+    "layer": "training step",
+    "takes": {"momentum": 0.99},
+}

@@ -1,0 +1,9 @@
+"""The last, smaller batch of an epoch is left out."""
+
+EXPECT = {
+    "side": "torch",
+    "spec": "dropping",
+    "rung": 6,
+    "layer": "training step",
+    "feeds": "whole batches",
+}
