@@ -303,12 +303,19 @@ def wrong_norms(steps: Witness) -> tuple[Culprit, ...]:
     found = []
     for layer in steps.variances.values():
         kept = {side: steps.kept(side, layer) for side in SIDES}
-        told = {
-            side: f"keeps {share:.4g} of its running mean, the spec says {layer.settings['keep']:g}"
+        spec = layer.settings["keep"]
+        found += [
+            Culprit(
+                RUNG,
+                layer.name,
+                side,
+                None,
+                f"keeps {share:.4g} of its running mean, the spec says {spec:g}",
+                "bn-frozen" if abs(share - 1) <= steps.allowed else "bn-momentum",
+            )
             for side, share in kept.items()
-            if share is not None and abs(share - layer.settings["keep"]) > steps.allowed
-        }
-        found += [Culprit(RUNG, layer.name, side, None, text) for side, text in told.items()]
+            if share is not None and abs(share - spec) > steps.allowed
+        ]
     return tuple(merged(found))
 
 
