@@ -21,7 +21,7 @@ from compare.backward_causes import explain_backward
 from compare.checks import forward, gradients, shapes, structure
 from compare.evidence import SIDES, Array, Evidence, relative_error
 from compare.thresholds import FORWARD_FLOAT32, FORWARD_FLOAT64
-from compare.variants import ANYWHERE, HEAVY, ROUNDING, VARIANTS, Attempt, Case, Tries
+from compare.variants import ANYWHERE, ROUNDING, VARIANTS, WHOLE, Attempt, Case, Tries
 from compare.verdict import Culprit
 
 ROUNDED_PROOF = 1e-3  # in float32, rounding to 16 bits stands out by no more than this
@@ -169,19 +169,17 @@ def proven(case: Case, candidates: Iterable[tuple[str, Tries]], allowed: Allowed
         before = relative_error(case.made, case.right)
     except (ValueError, IndexError, KeyError):
         before = float("inf")
+    first = case.first()  # most attempts cost as much as the layer: one sample rules them out
     tried, found = [], []
     for id, tries in candidates:
         tried.append(id)
-        if case.layer.op in HEAVY and (id, tries) not in (*ANYWHERE, *ROUNDING):
-            # each attempt costs as much as the layer: one sample rules most of them out
-            first = case.first()
-            if not any(
-                reproduced(first, attempt) <= allowed.error for attempt in made(first, tries)
-            ):
-                continue
+        if id not in WHOLE and not any(
+            reproduced(first, attempt) <= allowed.error for attempt in made(first, tries)
+        ):
+            continue
         for attempt in made(case, tries):
             after = reproduced(case, attempt)
-            if after <= allowed.error and after <= allowed.proof * before:
+            if after <= min(allowed.error, allowed.proof * before):
                 found.append((id, attempt[0], after))
                 break
     if not found:

@@ -6,7 +6,7 @@ make then. A fitted number is one of few against thousands of values, and all of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import permutations, product
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common import reference
+from common import reference, rules
 from common.layout import nhwc_order
 from common.rules import window_count
 from common.spec import Layer, Shape
@@ -27,6 +27,7 @@ Attempt = tuple[str, Callable[[], Array]]
 MANY = 8  # numbers that agree by a fitted one are no accident from here on
 FEW = 3  # changed numbers that a fitted bound must explain at least
 SAME = {2: "same-vs-symmetric-stride2", 4: "same-stride4"}  # by stride
+STANDS_OUT = 256  # half-steps of a number format, at the largest number: what its use costs at most
 JOINED = 4  # sources of a concat whose every order is tried
 
 
@@ -51,17 +52,19 @@ class Case:
         return reference.apply(self.layer, sources, self.own)
 
     def instead(self, **settings: Any) -> Array:
-        """The layer with other settings."""
-        layer = replace(self.layer, settings={**self.layer.settings, **settings})
-        return reference.apply(layer, self.sources, self.own)
+        """The layer with other settings. ValueError where its output has another shape."""
+        return self.as_op(self.layer.op, **settings)
 
     def given(self, **own: Array) -> Array:
         """The layer with other numbers in its tensors."""
         return reference.apply(self.layer, self.sources, {**self.own, **own})
 
     def as_op(self, op: str, **settings: Any) -> Array:
-        """Another op on the same sources."""
+        """Another op on the same sources. ValueError where its output has another shape."""
         layer = replace(self.layer, op=op, settings={**self.layer.settings, **settings})
+        shape = rules.output_shape(layer, [source.shape[1:] for source in self.sources])
+        if shape != self.made.shape[1:]:
+            raise ValueError(f"makes {shape}")
         return reference.apply(layer, self.sources, self.own)
 
     def first(self) -> Case:
@@ -158,7 +161,7 @@ def padding_side(c: Case) -> Iterator[Attempt]:
     """Each axis' padding mirrored, or all of it on one side; the two axes exchanged."""
     spec = c.layer.settings["padding"]
     choices = [[(a, b), (b, a), (a + b, 0), (0, a + b)] for a, b in spec]
-    for sides in [*product(*choices), tuple(reversed(spec))]:
+    for sides in dict.fromkeys([*product(*choices), tuple(reversed(spec))]):
         if sides != spec:
             yield f"pads {words_of(sides)}", partial(c.instead, padding=sides)
 
@@ -587,14 +590,23 @@ def rounding(id: str) -> Tries:
     def tries(c: Case) -> Iterator[Attempt]:
         for name, kind in FORMATS.items():
             if kind.cause == id and not (c.dtype == "float32" and name == "float32"):
+                if np.abs(c.made - c.right).max() > STANDS_OUT * kind.unit * np.abs(c.right).max():
+                    continue
                 sources = [rounded(x, name) for x in c.sources]
-                own = {key: rounded(x, name) for key, x in c.own.items()}
-                held = partial(reference.apply, c.layer, sources, own)
                 yield f"reads numbers that are rounded to {name}", partial(c.on, *sources)
-                yield f"reads and holds numbers that are rounded to {name}", held
-                yield from made_in(c, name)
+                yield (
+                    f"reads and holds numbers that are rounded to {name}",
+                    partial(all_rounded, c, sources, name),
+                )
+                if name != "tf32":  # whose products are added up in float32
+                    yield from made_in(c, name)
 
     return tries
+
+
+def all_rounded(c: Case, sources: Sequence[Array], name: str) -> Array:
+    own = {key: rounded(x, name) for key, x in c.own.items()}
+    return reference.apply(c.layer, sources, own)
 
 
 def made_in(c: Case, name: str) -> Iterator[Attempt]:
@@ -602,7 +614,7 @@ def made_in(c: Case, name: str) -> Iterator[Attempt]:
 
     How a sum in it rounds depends on its order, so the numbers themselves cannot be foretold.
     """
-    near = FORMATS[name].unit * 16 * np.abs(c.right).max()
+    near = FORMATS[name].unit * STANDS_OUT * np.abs(c.right).max()
     if c.right.shape == c.made.shape and np.mean(rounded(c.right, name) != c.right) > 0.5:
         short_enough = np.where(np.abs(c.made - c.right) <= near, rounded(c.made, name), np.inf)
         yield f"makes numbers that are rounded to {name}", lambda: short_enough
@@ -691,16 +703,19 @@ ANYWHERE: tuple[tuple[str, Tries], ...] = (
     ("mirrored", mirrored),
     ("axes-permuted", axes_permuted),
     ("batch-split", batch_split),
+    ("double-softmax", double_softmax),
+    ("activation-extra", activation_extra),
     ("scaled", scaled),
     ("shifted", shifted),
-    ("double-softmax", double_softmax),
     ("clamped", clamped),
-    ("activation-extra", activation_extra),
 )
 ROUNDING: tuple[tuple[str, Tries], ...] = (
     ("float32-inside", rounding("float32-inside")),
     ("tf32", rounding("tf32")),
     ("mixed-precision", rounding("mixed-precision")),
 )
-# Their candidates cost as much as the layer itself, so they are tried on one sample first.
-HEAVY = {"conv", "partial_conv", "lrn", "max_pool", "avg_pool", "dense", "subsample"}
+# These say nothing of a single sample: they look at the batch, or fit a number to what they see.
+WHOLE = {
+    "batch-statistics", "softmax-axis", "batch-split", "dropout-in-evaluation", "leaky-relu-slope",
+    "scaled", "shifted", "clamped", "connection-table",
+}  # fmt: skip

@@ -231,8 +231,11 @@ class Witness:
         factors = [1.0] if which == "mean" else [1.0, n / (n - 1)]
         return min(relative_error(moved, share * (found * f - initial)) for f in factors)
 
-    def kept(self, side: str, layer: Layer) -> float | None:
-        """The share of its running mean that a batch norm kept, where one share explains it."""
+    def kept(self, side: str, layer: Layer) -> tuple[float, float] | None:
+        """The share of its running mean that a batch norm kept, and what it leaves unexplained.
+
+        None where one share does not explain it.
+        """
         moved = self.change(side, 1, f"{layer.name}.mean")
         x = self.values[layer.reads[0]]
         initial = self.taken.initial[f"{layer.name}.mean"].astype(np.float64)
@@ -241,7 +244,7 @@ class Witness:
             return None
         share = float(np.vdot(whole, moved) / np.vdot(whole, whole))
         gap = np.abs(moved - share * whole).max() / np.abs(whole).max()
-        return 1 - share if gap <= self.allowed else None
+        return (1 - share, float(gap)) if gap <= self.allowed else None
 
     def rounding(self, side: str, name: str) -> float:
         """How far a tensor's first change in float32 is from that in float64, relatively."""
@@ -300,23 +303,22 @@ def wrong_norms(steps: Witness) -> tuple[Culprit, ...]:
     What they moved by is then the right change, times one factor; the change that a fault before
     them makes is none.
     """
-    found = []
-    for layer in steps.variances.values():
-        kept = {side: steps.kept(side, layer) for side in SIDES}
-        spec = layer.settings["keep"]
-        found += [
-            Culprit(
-                RUNG,
-                layer.name,
-                side,
-                None,
-                f"keeps {share:.4g} of its running mean, the spec says {spec:g}",
-                "bn-frozen" if abs(share - 1) <= steps.allowed else "bn-momentum",
-            )
-            for side, share in kept.items()
-            if share is not None and abs(share - spec) > steps.allowed
-        ]
+    found = [
+        wrong_norm(steps, layer, side, *kept)
+        for layer in steps.variances.values()
+        for side in SIDES
+        if (kept := steps.kept(side, layer)) is not None
+        and abs(kept[0] - layer.settings["keep"]) > steps.allowed
+    ]
     return tuple(merged(found))
+
+
+def wrong_norm(steps: Witness, layer: Layer, side: str, share: float, gap: float) -> Culprit:
+    """A batch norm that keeps this share; one that keeps all of it is not in training mode."""
+    detail = f"keeps {share:.4g} of its running mean, the spec says {layer.settings['keep']:g}"
+    cause = "bn-frozen" if abs(share - 1) <= steps.allowed else "bn-momentum"
+    error = steps.statistic_error(side, f"{layer.name}.mean")
+    return Culprit(RUNG, layer.name, side, error, detail, cause, gap)
 
 
 def alike(steps: Witness) -> tuple[Culprit, ...]:
