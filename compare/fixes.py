@@ -101,9 +101,9 @@ def dense(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
 
 def batch_norm(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
     if torch:
-        return (
-            f"nn.BatchNorm2d({xs[0][0]}, eps={number(a['eps'])}, momentum={number(1 - a['keep'])})"
-        )
+        kind = "BatchNorm2d" if len(xs[0]) == 3 else "BatchNorm1d"
+        values = f"eps={number(a['eps'])}, momentum={number(1 - a['keep'])}"
+        return f"nn.{kind}({xs[0][0]}, {values})"
     return f"layers.BatchNormalization(epsilon={number(a['eps'])}, momentum={number(a['keep'])})"
 
 
@@ -112,10 +112,7 @@ def lrn(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
     if torch:  # which divides alpha by the size
         alpha = number(a["alpha"] * a["size"])
         return f"nn.LocalResponseNorm({a['size']}, alpha={alpha}, {values})"
-    return (
-        f"tf.nn.local_response_normalization(x, depth_radius={a['size'] // 2}, "
-        f"alpha={number(a['alpha'])}, beta={number(a['beta'])}, bias={number(a['k'])})"
-    )
+    return f"LocalResponseNorm({a['size']}, alpha={number(a['alpha'])}, {values}){ours(torch)}"
 
 
 def max_pool(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
@@ -123,8 +120,10 @@ def max_pool(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
     pads = a["padding"]
     if torch:
         return f"nn.MaxPool2d({size}{step}{torch_padding(pads)}{', ceil_mode=True' * a['ceil']})"
-    pooled = f'layers.MaxPooling2D({size}{step}, padding="valid")'
-    return padded_keras(a, "-inf", pooled)
+    if not any(pads[0] + pads[1]) and not a["ceil"]:
+        return f'layers.MaxPooling2D({size}{step}, padding="valid")'
+    more = f"padding={padding_pair(pads)}{', ceil=True' * a['ceil']}"
+    return f"PaddedMaxPooling2D({size}{step}, {more}){ours(torch)}"
 
 
 def avg_pool(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
@@ -134,26 +133,17 @@ def avg_pool(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
         counted = f", count_include_pad={a['count_border']}" if any(pads[0] + pads[1]) else ""
         ceil = ", ceil_mode=True" * a["ceil"]
         return f"nn.AvgPool2d({size}{step}{torch_padding(pads)}{ceil}{counted})"
-    fill = "0" if a["count_border"] else "0, and divided by the places that count"
-    return padded_keras(a, fill, f'layers.AveragePooling2D({size}{step}, padding="valid")')
+    around = [f"zeros around: {padding_pair(pads)}"] if any(pads[0] + pads[1]) else []
+    around += ["rounded up"] if a["ceil"] else []
+    around += ["zeros not counted"] if around and not a["count_border"] else []
+    note = f"  # {', '.join(around)}" if around else ""
+    return f'layers.AveragePooling2D({size}{step}, padding="valid"){note}'
 
 
 def torch_padding(pads: Settings) -> str:
     if not any(pads[0] + pads[1]):
         return ""
     return f", padding={pair((pads[0][0], pads[1][0]))}"
-
-
-def padded_keras(a: Settings, fill: str, pooled: str) -> str:
-    """Keras pools without padding of one's own, and rounds down."""
-    pads = a["padding"]
-    if a["ceil"]:
-        return (
-            f"{pooled} behind a padding of {fill}: {padding_pair(pads)} and what rounding up reads"
-        )
-    if any(pads[0] + pads[1]):
-        return f"{pooled} behind a padding of {fill}: {padding_pair(pads)}"
-    return pooled
 
 
 def global_avg_pool(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
@@ -170,15 +160,22 @@ def dropout(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
 
 
 def subsample(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
-    return f"weight * sum of each {a['size'][0]}x{a['size'][1]} window + bias"
+    channels = f"{xs[0][0]}, " if torch else ""
+    return f"Subsample({channels}{pair(a['size'])}){ours(torch)}"
 
 
 def partial_conv(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
-    return f"a convolution with the table {a['table']}"
+    name = "PartialConv2d" if torch else "PartialConv2D"
+    return f"{name}({xs[0][0]}, TABLE, {pair(a['kernel'])}){ours(torch)}"
 
 
 def padded_shortcut(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
-    return f"x[every {a['stride'][0]}. place], then {a['channels'] - xs[0][0]} maps of zeros behind"
+    return f"PaddedShortcut({a['channels']}, {pair(a['stride'])}){ours(torch)}"
+
+
+def ours(torch: bool) -> str:
+    """Neither framework has it."""
+    return f"  # of {'torch' if torch else 'tf'}_impl/layers.py"
 
 
 def scaled_tanh(a: Settings, xs: Sequence[Shape], torch: bool) -> str:

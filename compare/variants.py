@@ -361,7 +361,7 @@ def border_counted(c: Case) -> Iterator[Attempt]:
 def overhang_counted(c: Case) -> Iterator[Attempt]:
     a = c.layer.settings
     view = reference.windows(c.sources[0], a, a["size"])
-    phrase = "divides every window by its size, what rounding up reads behind the padding too"
+    phrase = "divides by the whole window, what rounding up reads included"
     yield phrase, lambda: view.mean(axis=(-1, -2))
 
 
@@ -542,7 +542,10 @@ def applied(function: Callable[[Array], Array], c: Case) -> Array:
 def height_width(c: Case) -> Iterator[Attempt]:
     phrase = "with height and width in each other's place"
     if c.right.ndim == 4:
-        yield f"is made {phrase}", lambda: c.right.swapaxes(2, 3)
+        yield (
+            f"arrives {phrase}" if c.layer.name == "" else f"is made {phrase}",
+            lambda: c.right.swapaxes(2, 3),
+        )
     if all(x.ndim == 4 for x in c.sources):
         yield f"reads its maps {phrase}", lambda: c.on(*(x.swapaxes(2, 3) for x in c.sources))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +12,13 @@ from ports.ops_spec import OPS
 from test_ladder import BROKEN, HERE, RIGHT, expectation, with_fault
 
 from common import reference, weights
+from common.job import Build, spec_of
 from common.losses import wide
 from compare.causes import FLOAT64, explain, proven
 from compare.checks import climb
 from compare.document import findings
+from compare.evidence import SIDES
+from compare.fixes import fix
 from compare.thresholds import FORWARD_FLOAT32, FORWARD_FLOAT64
 from compare.variants import ANYWHERE, ROUNDING, VARIANTS, Case
 
@@ -120,3 +124,27 @@ def test_every_candidate_that_changes_a_layer_explains_that_change(name):
             if made.shape == case.made.shape and not np.allclose(made, case.made, atol=1e-6):
                 found = explained(replace(case, made=made))
                 assert id in (found.cause, *found.also), phrase
+
+
+# --------------------------------------------------------------------------------- what to write
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("name", ["branches", "ops"])
+def test_the_fix_of_a_layer_is_what_the_right_port_says(name, side):
+    """Word for word, but for defaults that are the same in both frameworks."""
+    spec = spec_of(Build("", RIGHT[name]["spec"], ""))
+    file = RIGHT[name][side].rpartition(":")[0]
+    source = " ".join(Path(file).read_text().split()).replace("( ", "(").replace(" )", ")")
+    for layer in spec.layers:
+        code = fix(spec, layer.name, "scaled", False)[side]
+        known = code.partition("  #")[0].replace(', padding="valid"', "")
+        if layer.name not in WRITTEN_OTHERWISE:
+            assert f"self.{layer.name} = {known}" in source.replace(', padding="valid"', ""), code
+
+
+# A layer of the test's own, a pair spelt out, or what a port writes as a class.
+WRITTEN_OTHERWISE = {
+    "grouped", "total", "join", "border", "no_border", "averages", "features", "partial",
+    "squash", "distances", "stem", "lrn", "strided", "dilated", "bn", "softmax", "max_pool",
+}  # fmt: skip
