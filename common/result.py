@@ -49,8 +49,8 @@ class Trace:
     """Everything recorded of one pass.
 
     Keys of `arrays`: "input:NAME", "output:LAYER", "read:LAYER:INDEX" (only what no source
-    wrote), "loss", "statistic:LAYER.TENSOR" (as the pass left it), "gradient-of-input:NAME",
-    "gradient-of-output:LAYER", "gradient:LAYER.TENSOR".
+    wrote), "returned:INDEX" (likewise), "loss", "statistic:LAYER.TENSOR" (as it was left),
+    "gradient-of-input:NAME", "gradient-of-output:LAYER", "gradient:LAYER.TENSOR".
     """
 
     layout: Layout
@@ -98,6 +98,7 @@ class Recorder:
         self.layout = layout
         self.orders = dict(orders or {})
         self.sources = {layer.name: layer.reads for layer in spec.layers}
+        self.outputs = spec.outputs
         self.written: set[str] = set()
 
     def input(self, name: str, native: Array) -> None:
@@ -147,6 +148,10 @@ class Recorder:
     def returned(self, *natives: Array) -> None:
         """What the model gave back, which should be what the spec's outputs made, in order."""
         self.trace.returned = [digest(native) for native in natives]
+        for index, native in enumerate(natives[: len(self.outputs)]):
+            if digest(native) not in self.written:
+                array = self.canonical(self.outputs[index], native)
+                self.trace.arrays[f"returned:{index}"] = array
 
     def gradient_of_output(self, path: str, native: Array) -> None:
         """The loss's gradient for a layer's output, shaped like it."""

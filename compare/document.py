@@ -13,12 +13,14 @@ from common import losses, specs, tensors
 from common.recipe import Recipe
 from common.spec import count_parameters
 from compare import seeds
+from compare.causes import explain
 from compare.checks import climb
 from compare.checks.structure import totals_of
 from compare.evidence import DTYPES, SIDES, Evidence, load, load_control, load_trainings
+from compare.fixes import fix
 from compare.folder import finite, read_json, write_json
 from compare.run import Outcome
-from compare.verdict import EXIT_STATUS, WORKER_FAILED, Check, Verdict, worst
+from compare.verdict import EXIT_STATUS, WORKER_FAILED, Check, Culprit, Verdict, worst
 
 Document = dict[str, Any]
 SCHEMA_VERSION = 1
@@ -174,26 +176,35 @@ def findings(evidence: Evidence, checks: list[Check]) -> Document:
         "layers": [layer_row(evidence, layer.name, by_id) for layer in evidence.spec.layers],
         "checks": [check_row(check) for check in checks],
         "culprits": [
-            {
-                "rung": culprit.rung,
-                "torch": culprit.layer,
-                "keras": culprit.layer,
-                "side": culprit.side,
-                "error_float64": culprit.error_float64,
-                "cause": None,
-                "evidence": {
-                    "detail": culprit.detail,
-                    "error_before": culprit.error_float64,
-                    "error_after": None,
-                    "tried": [],
-                },
-                "fix": None,
-            }
-            for check in checks
-            for culprit in check.culprits
+            culprit_row(evidence, culprit) for check in checks for culprit in check.culprits
         ],
         "coverage": {name: list(pair) for name, pair in coverage.items()},
         "verdict": verdict.value,
+    }
+
+
+def culprit_row(evidence: Evidence, culprit: Culprit) -> Document:
+    """A culprit with its cause, what proves it, and the right code for either side."""
+    found = explain(evidence, culprit)
+    before = found.error_before
+    return {
+        "rung": culprit.rung,
+        "torch": culprit.layer,
+        "keras": culprit.layer,
+        "side": culprit.side,
+        "error_float64": culprit.error_float64,
+        "cause": found.cause,
+        "evidence": {
+            "detail": culprit.detail,
+            "phrase": found.phrase,
+            "error_before": culprit.error_float64 if before is None else before,
+            "error_after": found.error_after,
+            "also": list(found.also),
+            "tried": list(found.tried),
+        },
+        "fix": fix(evidence.spec, culprit.layer, found.cause, found.between)
+        if found.cause
+        else None,
     }
 
 

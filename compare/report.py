@@ -175,8 +175,25 @@ def check_lines(document: Document) -> str:
             f"  culprit: {culprit['torch']} ({culprit['side']}, rung {culprit['rung']}): "
             f"{culprit['evidence']['detail']}"
         )
+        lines += cause_lines(culprit)
     seen = ", ".join(f"{name} {a}/{b}" for name, (a, b) in document["coverage"].items())
     return "\n".join([*lines, f"  coverage: {seen}"])
+
+
+def cause_lines(culprit: Document) -> list[str]:
+    """The cause with its proof, and the fix on the side that errs; or that it is unknown."""
+    cause, found, fix = (culprit[key] for key in ("cause", "evidence", "fix"))
+    if cause is None:
+        tried = len(found["tried"])
+        return [f"    cause unknown{f'; {tried} candidates tried' if tried else ''}"]
+    proof = ""
+    if found["error_after"] is not None:
+        proof = f" ({error(found['error_before'])} -> {error(found['error_after'])})"
+    said = "" if found["phrase"] == found["detail"] else f": {found['phrase']}"
+    also = f"; or {', '.join(found['also'])}" if found["also"] else ""
+    lines = [f"    cause: {cause}{said}{proof}{also}"]
+    sides = ("torch", "keras") if culprit["side"] == "both" else (culprit["side"],)
+    return lines + [f"    fix in {side}: {fix[side]}" for side in sides if fix and side in fix]
 
 
 def training_table(document: Document) -> str:

@@ -47,6 +47,8 @@ class Culprit:
     side: str  # "torch", "keras" or "both"
     error_float64: float | None
     detail: str  # what is wrong, for a reader
+    cause: str = ""  # the cause's id, where what was found is its own proof
+    error_after: float | None = None  # with that cause taken into account
 
 
 def first_of(culprits: Sequence[Culprit]) -> str:

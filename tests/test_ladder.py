@@ -32,7 +32,9 @@ RIGHT: dict[str, dict[str, Any]] = {
         "shares": (1.0, 0.3),
     },
 }
-BROKEN = sorted((HERE / "broken").glob("*.py"))
+BROKEN = [  # the others show in training alone: tests/test_selfcheck.py
+    path for path in sorted((HERE / "broken").glob("*.py")) if '"dropping"' not in path.read_text()
+]
 
 
 def expectation(path: Path) -> dict[str, object]:

@@ -113,7 +113,16 @@ def differing() -> dict[str, Any]:
             "torch": "relu1",
             "keras": "relu1",
             "side": "torch",
-            "evidence": {"detail": "makes numbers that are not finite"},
+            "cause": "nan",
+            "evidence": {
+                "detail": "makes numbers that are not finite",
+                "phrase": "1 of 8 numbers are not finite; the others are right",
+                "error_before": "inf",
+                "error_after": 3.1e-16,
+                "also": [],
+                "tried": ["nan"],
+            },
+            "fix": {"torch": "nn.ReLU()", "keras": "layers.ReLU()"},
         }
     ]
     document["coverage"]["layers"] = [1, 2]

@@ -101,19 +101,20 @@ def test_right_ports_take_the_same_steps(take, name):
 
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize(
-    ("fault", "layer"),
+    ("fault", "layer", "cause"),
     [
-        ("ForgetsFaster", "bn1"),
-        ("DropsMore", step.WHOLE),
-        ("FrozenNorm", "bn2"),
-        ("DropsOnItsOwn", step.WHOLE),
+        ("ForgetsFaster", "bn1", "bn-momentum"),
+        ("DropsMore", step.WHOLE, ""),
+        ("FrozenNorm", "bn2", "bn-frozen"),
+        ("DropsOnItsOwn", step.WHOLE, ""),
     ],
 )
-def test_a_fault_that_only_training_shows_is_found(take, fault, layer, side):
+def test_a_fault_that_only_training_shows_is_found(take, fault, layer, cause, side):
     check = judged(take(dropping(**{side: fault}), DROPPING, SGD), DROPPING, SGD)
     assert check.verdict is Verdict.DIFFERENT
     assert layer in {culprit.layer for culprit in check.culprits}
     assert {culprit.side for culprit in check.culprits} == {side}, check.culprits
+    assert {culprit.cause for culprit in check.culprits} == {cause}
 
 
 @pytest.mark.parametrize("fault", ["ForgetsFaster", "DropsMore", "FrozenNorm"])

@@ -19,6 +19,7 @@ ID, RUNG = "attributes", 2
 Settings = Mapping[str, Any]
 Pads = tuple[int, int]  # before, after
 ABSENT = Structure("", {}, unread="it is not there")
+TRAINING_ONLY = {"keep": "bn-momentum", "rate": "dropout-rate"}  # setting -> the cause's id
 JUDGED_BELOW = "another layer stands there"  # which rung 0 says
 
 # What an op means and the spec need not say, because none of its layers is set otherwise. Axes are
@@ -43,7 +44,7 @@ def judge(evidence: Evidence) -> Check:
     judge by numbers what came of it. One that is missing without a reason proves nothing.
     """
     found = merged(
-        Culprit(RUNG, layer.name, side, None, fault)
+        Culprit(RUNG, layer.name, side, None, fault, cause_of(fault))
         for layer in evidence.spec.layers
         for side, fault in faults(evidence, layer)
     )
@@ -134,6 +135,11 @@ def faults(evidence: Evidence, layer: Layer) -> list[tuple[str, str]]:
         if not equal(torch[word], keras[word])
     ]
     return found + ([("both", "; ".join(apart))] if apart else [])
+
+
+def cause_of(fault: str) -> str:
+    """The cause of a setting that evaluation mode cannot prove; empty for any other."""
+    return "" if "; " in fault else TRAINING_ONLY.get(fault.partition(" is ")[0], "")
 
 
 def side_faults(evidence: Evidence, side: str, dtype: str, layer: Layer) -> list[str]:

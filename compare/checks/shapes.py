@@ -13,9 +13,9 @@ ID, RUNG = "shapes", 1
 def judge(evidence: Evidence) -> Check:
     """Each side's shapes, in its own axes and in canonical ones, against the spec's."""
     culprits = [
-        Culprit(RUNG, layer, side, None, fault)
+        Culprit(RUNG, layer, side, None, fault, cause)
         for side in SIDES
-        for layer, fault in faults(evidence, evidence.traces[side, "float64"])
+        for layer, fault, cause in faults(evidence, evidence.traces[side, "float64"])
     ]
     names = [layer.name for layer in evidence.spec.layers]
     ran = [{call.path for call in evidence.traces[side, "float64"].calls} for side in SIDES]
@@ -40,21 +40,29 @@ def measured(evidence: Evidence, name: str) -> dict[str, list[int] | None]:
     }
 
 
-def faults(evidence: Evidence, trace: Trace) -> list[tuple[str, str]]:
-    """(layer, what is wrong) for one side: never run, run again, or a wrong shape of its own.
+def faults(evidence: Evidence, trace: Trace) -> list[tuple[str, str, str]]:
+    """(layer, what is wrong, its cause) for one side: never run, run again, or a wrong shape.
 
     A layer that reads a wrong shape is not blamed for making another.
     """
     calls = {call.path: call for call in trace.calls}
     wrong = {layer.name: shape_fault(evidence, trace, layer.name) for layer in evidence.spec.layers}
     found = [
-        (layer.name, wrong[layer.name])
+        (layer.name, wrong[layer.name], "" if layer.name in calls else "layer-skipped")
         for layer in evidence.spec.layers
         if wrong[layer.name]
         and (layer.name not in calls or not any(wrong.get(source) for source in layer.reads))
     ]
-    again = [path for path in calls if "#" in path]
-    return found + [(path.partition("#")[0], "was run more than once") for path in again]
+    again = dict.fromkeys(path.partition("#")[0] for path in calls if "#" in path)
+    return found + [(path, "was run more than once", repetition(trace, path)) for path in again]
+
+
+def repetition(trace: Trace, name: str) -> str:
+    """Why a layer was run again: on the next part of the batch, or on the whole of it."""
+    batch = max((len(x) for k, x in trace.arrays.items() if k.startswith("input:")), default=0)
+    runs = [k for k in trace.arrays if k.partition("#")[0] == f"output:{name}"]
+    parts = [len(trace.arrays[key]) for key in runs]
+    return "batch-split" if max(parts) < batch == sum(parts) else "layer-twice"
 
 
 def shape_fault(evidence: Evidence, trace: Trace, name: str) -> str:

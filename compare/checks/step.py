@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -79,8 +81,10 @@ class Witness:
     n / (n - 1) times the batch's, Keras the batch's own.
     """
 
-    def __init__(self, taken: Steps) -> None:
-        self.taken, self.spec, self.recipe = taken, taken.spec, taken.recipe
+    def __init__(self, taken: Steps, changed: Mapping[str, Any] | None = None) -> None:
+        """`changed`: fields of the recipe by which the steps are supposed to have been taken."""
+        self.taken, self.spec, self.changed = taken, taken.spec, dict(changed or {})
+        self.recipe = replace(taken.recipe, **self.changed)
         self.allowed = STEP_FLOAT64 if self.recipe.optimizer == "sgd" else STEP_ADAPTIVE
         self.dead = dead_biases(self.spec)
         self.kept_gradients: dict[tuple[str, int], list[dict[str, Array]]] = {}
@@ -195,13 +199,29 @@ class Witness:
 
         The derivative is the reference's complex step.
         """
-        gradients = [self.taken.gradients[side, 1].get(name) for name in names]
-        if any(x is None for x in gradients):
-            return float("inf")
-        joined = np.concatenate([x[0].ravel() for x in gradients if x is not None])
+        gradient = self.first_gradient(side, names)
         directions = {n: isolate.draw_direction(self.taken.initial[n], n, 0) for n in names}
         along = np.concatenate([directions[n].ravel() for n in names])
-        return isolate.adjoint_error(joined, along, self.derivative(directions))
+        return isolate.adjoint_error(gradient, along, self.derivative(directions))
+
+    def first_gradient(self, side: str, names: list[str]) -> Array | None:
+        """A side's gradients of the first step in one row; None where one is missing."""
+        gradients = [self.taken.gradients[side, 1].get(name) for name in names]
+        kept = [x[0].ravel() for x in gradients if x is not None]
+        return np.concatenate(kept) if len(kept) == len(names) else None
+
+    def gradient_factor(self, side: str) -> float | None:
+        """By what a side's first gradient is the loss's; None where no one factor explains it."""
+        gradient, factors = self.first_gradient(side, self.trained), []
+        for trial in range(2 if gradient is not None else 0):
+            initial = self.taken.initial
+            directions = {n: isolate.draw_direction(initial[n], n, trial) for n in self.trained}
+            along = np.concatenate([directions[n].ravel() for n in self.trained])
+            slope = self.derivative(directions)
+            factors.append(float(np.vdot(gradient, along)) / slope if slope else np.nan)
+        if len(factors) < 2 or not np.isclose(factors[0], factors[1], rtol=isolate.PROOF, atol=0):
+            return None
+        return factors[0]
 
     def replay_error(self, side: str, steps: int, names: list[str]) -> float:
         """How far a side's changes and slots are from the formula on its own gradients."""
@@ -228,7 +248,8 @@ class Witness:
 
     def recipe_of(self, steps: int) -> Recipe:
         """The recipe by which so many steps were taken."""
-        return step_recipe(self.recipe, steps, len(self.taken.batch["labels"]))
+        recipe = step_recipe(self.recipe, steps, len(self.taken.batch["labels"]))
+        return replace(recipe, **self.changed)
 
     def clipped(self, side: str, steps: int) -> list[dict[str, Array]]:
         """The gradients of every step as the recipe clips them, kept for whoever asks again."""
@@ -271,8 +292,11 @@ class Witness:
         factors = [1.0] if which == "mean" else [1.0, n / (n - 1)]
         return min(relative_error(moved, share * (found * f - initial)) for f in factors)
 
-    def kept(self, side: str, layer: Layer) -> float | None:
-        """The share of its running mean that a batch norm kept, where one share explains it."""
+    def kept(self, side: str, layer: Layer) -> tuple[float, float] | None:
+        """The share of its running mean that a batch norm kept, and what it leaves unexplained.
+
+        None where one share does not explain it.
+        """
         moved = self.change(side, 1, f"{layer.name}.mean")
         x = self.values[layer.reads[0]]
         initial = self.taken.initial[f"{layer.name}.mean"].astype(np.float64)
@@ -281,7 +305,7 @@ class Witness:
             return None
         share = float(np.vdot(whole, moved) / np.vdot(whole, whole))
         gap = np.abs(moved - share * whole).max() / np.abs(whole).max()
-        return 1 - share if gap <= self.allowed else None
+        return (1 - share, float(gap)) if gap <= self.allowed else None
 
     def rounding(self, side: str, name: str) -> float:
         """How far a tensor's first change in float32 is from that in float64, relatively."""
@@ -302,7 +326,7 @@ def verdict(wrong: list[Key], found: tuple[Culprit, ...], error: float) -> Verdi
 
 
 def culprits(steps: Witness, wrong: list[Key], errors: dict[Key, float]) -> tuple[Culprit, ...]:
-    """The layers whose tensors part first; the training step as a whole where all of them do."""
+    """The layer whose tensors part first; the training step as a whole where several do."""
     if not wrong:
         return ()
     first = min(count for count, _ in wrong)
@@ -311,9 +335,11 @@ def culprits(steps: Witness, wrong: list[Key], errors: dict[Key, float]) -> tupl
         return norms
     side = wrong_side(steps, parted, first)
     error = max(errors[first, name] for name in parted)
-    if every(steps, parted):
+    layers = {parameter(name).rpartition(".")[0] for name in parted}
+    if len(layers) > 1:  # a layer that trains wrongly is named by rung 4
         which = "update" if set(steps.trained) & set(parted) else "optimizer's memory"
-        detail = f"the {which} of every parameter is off, by up to {error:.1e} {after(first)}"
+        many = "every parameter" if every(steps, parted) else f"{len(layers)} layers"
+        detail = f"the {which} of {many} is off, by up to {error:.1e} {after(first)}"
         return (Culprit(RUNG, WHOLE, side, error, detail),)
     return tuple(
         Culprit(
@@ -350,16 +376,22 @@ def wrong_norms(steps: Witness) -> tuple[Culprit, ...]:
     What they moved by is then the right change, times one factor; the change that a fault before
     them makes is none.
     """
-    found = []
-    for layer in steps.variances.values():
-        kept = {side: steps.kept(side, layer) for side in SIDES}
-        told = {
-            side: f"keeps {share:.4g} of its running mean, the spec says {layer.settings['keep']:g}"
-            for side, share in kept.items()
-            if share is not None and abs(share - layer.settings["keep"]) > steps.allowed
-        }
-        found += [Culprit(RUNG, layer.name, side, None, text) for side, text in told.items()]
+    found = [
+        wrong_norm(steps, layer, side, *kept)
+        for layer in steps.variances.values()
+        for side in SIDES
+        if (kept := steps.kept(side, layer)) is not None
+        and abs(kept[0] - layer.settings["keep"]) > steps.allowed
+    ]
     return tuple(merged(found))
+
+
+def wrong_norm(steps: Witness, layer: Layer, side: str, share: float, gap: float) -> Culprit:
+    """A batch norm that keeps this share; one that keeps all of it is not in training mode."""
+    detail = f"keeps {share:.4g} of its running mean, the spec says {layer.settings['keep']:g}"
+    cause = "bn-frozen" if abs(share - 1) <= steps.allowed else "bn-momentum"
+    error = steps.statistic_error(side, f"{layer.name}.mean")
+    return Culprit(RUNG, layer.name, side, error, detail, cause, gap)
 
 
 def alike(steps: Witness) -> tuple[Culprit, ...]:

@@ -19,9 +19,9 @@ def judge(evidence: Evidence) -> Check:
     """Ops, tensors, shapes, trainability and totals; that the weights given are held bit by bit."""
     built = {side: evidence.traces[side, "float64"].structure for side in SIDES}
     found = [
-        Culprit(RUNG, layer, side, None, fault)
+        Culprit(RUNG, layer, side, None, fault, cause)
         for side in SIDES
-        for layer, fault in faults(evidence, built[side])
+        for layer, fault, cause in faults(evidence, built[side])
     ]
     expected = [f"{layer}.{name}" for layer, own in tensors(evidence.spec).items() for name in own]
     seen = sum(all(holds(built[side], name) for side in SIDES) for name in expected)
@@ -48,35 +48,69 @@ def is_consequence(evidence: Evidence, fault: Culprit) -> bool:
     )
 
 
-def faults(evidence: Evidence, built: Layers) -> list[tuple[str, str]]:
-    """(layer, what is wrong) for one side, in the spec's order, then what the spec lacks."""
+def faults(evidence: Evidence, built: Layers) -> list[tuple[str, str, str]]:
+    """(layer, what is wrong, its cause) for one side, in the spec's order, then what it lacks."""
     found = []
     for layer in evidence.spec.layers:
         if layer.name not in built:
-            found.append((layer.name, f"there is no layer called {layer.name!r}"))
+            fault = f"there is no layer called {layer.name!r}"
+            found.append((layer.name, fault, "layer-missing"))
         elif built[layer.name].kind != layer.op:
-            found.append((layer.name, f"is a {built[layer.name].kind}, the spec says {layer.op}"))
+            fault = f"is a {built[layer.name].kind}, the spec says {layer.op}"
+            found.append((layer.name, fault, "other-layer"))
         else:
-            found += [(layer.name, f) for f in tensor_faults(evidence, layer.name, built)]
+            found += [(layer.name, *f) for f in tensor_faults(evidence, layer.name, built)]
     known = {layer.name for layer in evidence.spec.layers}
-    found += [(name or ROOT, "is not in the spec") for name in built if name not in known]
-    return found
+    extra = [name for name in built if name not in known]
+    return found + [(name or ROOT, "is not in the spec", "layer-extra") for name in extra]
 
 
-def tensor_faults(evidence: Evidence, layer: str, built: Layers) -> list[str]:
-    """What is wrong with the tensors of one layer."""
+def tensor_faults(evidence: Evidence, layer: str, built: Layers) -> list[tuple[str, str]]:
+    """What is wrong with the tensors of one layer, and why."""
     expected, held = tensors(evidence.spec)[layer], built[layer].tensors
-    found = [f"has no {name}" for name in expected if name not in held]
-    found += [f"has a {name}, the spec none" for name in held if name not in expected]
+    found = [
+        (f"has no {name}", presence_cause(evidence, layer, name, "missing"))
+        for name in expected
+        if name not in held
+    ]
+    found += [
+        (f"has a {name}, the spec none", presence_cause(evidence, layer, name, "extra"))
+        for name in held
+        if name not in expected
+    ]
     for name in expected.keys() & held.keys():
         shape, trainable = tuple(held[name]["shape"]), held[name]["trainable"]
         if shape != expected[name].shape:
-            found.append(f"{name} is {shape}, the spec says {expected[name].shape}")
+            fault = f"{name} is {shape}, the spec says {expected[name].shape}"
+            found.append((fault, shape_cause(shape, expected[name].shape)))
         elif trainable != expected[name].trainable:
-            found.append(f"{name} is {'' if trainable else 'not '}trained, the spec says otherwise")
+            fault = f"{name} is {'' if trainable else 'not '}trained, the spec says otherwise"
+            found.append((fault, "not-frozen" if trainable else "frozen"))
         elif held[name]["digest"] != digest(evidence.weights[f"{layer}.{name}"].astype("float64")):
-            found.append(f"{name} does not hold the numbers it was given")
+            found.append((f"{name} does not hold the numbers it was given", ""))
     return sorted(found)
+
+
+def presence_cause(evidence: Evidence, layer: str, tensor: str, what: str) -> str:
+    """The name for a tensor that is missing, or one too many."""
+    known = {"scale": "bn-affine-flags", "shift": "bn-affine-flags"}
+    known |= {"mean": "bn-track-running-stats", "var": "bn-track-running-stats"}
+    readers = {reader.op for reader in evidence.spec.layers if layer in reader.reads}
+    if tensor == "bias" and readers == {"batch_norm"}:
+        return "conv-bias-before-bn"
+    return known.get(tensor, f"{tensor}-{what}")
+
+
+def shape_cause(shape: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    """Why a tensor (out, in, h, w) has another shape, where the shape alone says it."""
+    if len(shape) != len(expected):
+        return "other-shape"
+    other = [
+        axis for axis, pair in enumerate(zip(shape, expected, strict=True)) if len({*pair}) > 1
+    ]
+    if other == [0]:
+        return "layer-width"
+    return "kernel-size" if min(other) >= 2 else "other-shape"
 
 
 def holds(built: Layers, tensor: str) -> bool:

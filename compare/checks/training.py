@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from common import reference
 from common.losses import wide
 from compare import isolate
 from compare.checks.gradients import error as gradient_error
@@ -18,6 +19,7 @@ from compare.thresholds import (
 from compare.verdict import Check, Culprit, Verdict, first_of, merged
 
 ID, RUNG = "training", 4
+FROZEN = {"batch_norm": "bn-frozen", "dropout": "dropout-missing"}  # the cause's id
 
 
 def judge(evidence: Evidence) -> Check | None:
@@ -79,14 +81,19 @@ def blame(found: Evidence) -> list[Culprit]:
             )
             if own is None:
                 continue
-            fault, error = "", own.error
+            fault, error, cause = "", own.error, ""
             if layer != isolate.LOSS:
-                fault = own.wiring or forward_fault(own) or statistics_fault(found, side, layer)
+                fault, cause = own.wiring, ""
+                if not fault and (fault := forward_fault(own)):
+                    cause = frozen(found, side, layer)
+                if not fault:
+                    fault, cause = statistics_fault(found, side, layer)
             if not fault and own.error <= FORWARD_FLOAT64:
                 error = handed[side, "float64"].get(layer, np.nan)
                 fault = backward_fault(error)
             if fault:
-                culprits.append(Culprit(RUNG, layer, side, error, fault))
+                after = FORWARD_FLOAT64 if cause else None
+                culprits.append(Culprit(RUNG, layer, side, error, fault, cause, after))
     return merged(culprits)
 
 
@@ -108,18 +115,28 @@ def backward_fault(error: float) -> str:
     return ""
 
 
-def statistics_fault(found: Evidence, side: str, name: str) -> str:
-    """What is wrong with a batch norm's running statistics after the pass; empty if nothing is.
+def frozen(found: Evidence, side: str, name: str) -> str:
+    """The cause's id where the layer did what it does in evaluation mode; empty where not."""
+    layer, trace = found.spec[name], found.traces[side, "float64"]
+    sources, made = isolate.given(layer, trace), trace.arrays.get(f"output:{name}")
+    if sources is None or layer.op not in FROZEN:
+        return ""
+    still = reference.apply(layer, sources, reference.owned(layer, found.weights))
+    return FROZEN[layer.op] if relative_error(made, still) <= FORWARD_FLOAT64 else ""
+
+
+def statistics_fault(found: Evidence, side: str, name: str) -> tuple[str, str]:
+    """What is wrong with a batch norm's running statistics, and the cause; empty where nothing is.
 
     PyTorch keeps the unbiased running variance, n / (n - 1) times the batch's own, and Keras the
     batch's own: either is right.
     """
     layer, trace = found.spec[name], found.traces[side, "float64"]
     if layer.op != "batch_norm":
-        return ""
+        return "", ""
     sources = isolate.given(layer, trace)
     if sources is None or not isolate.all_finite(sources):
-        return ""
+        return "", ""
     x, keep = wide(sources[0]), layer.settings["keep"]
     axes, n = (0, *range(2, x.ndim)), x.size // x.shape[1]
     for which, batch, factors in (
@@ -129,19 +146,20 @@ def statistics_fault(found: Evidence, side: str, name: str) -> str:
         before = wide(found.weights[f"{name}.{which}"])
         after = trace.arrays.get(f"statistic:{name}.{which}")
         if after is None:
-            return f"has no running {which}"
+            return f"has no running {which}", ""
         errors = [relative_error(after - keep * before, (1 - keep) * batch * f) for f in factors]
         if min(errors) > STATISTIC_FLOAT64:
             return moved_otherwise(which, keep, after - before, batch * factors[-1] - before)
-    return ""
+    return "", ""
 
 
-def moved_otherwise(which: str, keep: float, moved: Array, whole: Array) -> str:
-    """In words, with the share that was kept where one share explains it."""
+def moved_otherwise(which: str, keep: float, moved: Array, whole: Array) -> tuple[str, str]:
+    """In words, and the cause, where one share that was kept explains it."""
     share = float(np.vdot(whole, moved) / np.vdot(whole, whole)) if np.any(whole) else np.nan
     if relative_error(moved, share * whole) <= STATISTIC_FLOAT64:
-        return f"keeps {1 - share:.4g} of its running {which}, the spec says {keep:g}"
-    return f"moves its running {which} to another number"
+        fault = f"keeps {1 - share:.4g} of its running {which}, the spec says {keep:g}"
+        return fault, "bn-momentum" if share else "bn-frozen"
+    return f"moves its running {which} to another number", ""
 
 
 def sentence(found: Evidence, errors: dict[str, float], worst: str, wrong: list[str]) -> str:

@@ -235,12 +235,11 @@ def culprits(walk: Walk, parted: list[Gap]) -> tuple[Culprit, ...]:
     side = wrong_update(walk, first) if first.kind in ("slot", "weight") else "torch or keras"
     names = sorted({walk.of(gap.name) for gap in together if gap.name})
     layers = sorted({name.rpartition(".")[0] for name in names})
-    owners = {name.rpartition(".")[0] for name in walk.trained}
     error = max(gap.error for gap in together)
     which = f"{first.kind}s of {', '.join(names[:3])}" if names else first.kind
     detail = f"the {which} part in step {first.step + 1}, by {error:.1e}; all before agrees"
-    blamed = layers if layers and not owners <= set(layers) else [WHOLE]
-    return tuple(Culprit(RUNG, layer, side, error, detail) for layer in blamed)
+    blamed = layers[0] if len(layers) == 1 else WHOLE
+    return (Culprit(RUNG, blamed, side, error, detail),)
 
 
 def wrong_update(walk: Walk, first: Gap) -> str:

@@ -4,7 +4,7 @@ from keras import layers
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 0, "layer": "pool1"}
+EXPECT = {"side": "keras", "spec": "lenet", "rung": 0, "layer": "pool1", "cause": "max-for-mean"}
 
 
 class Port(LeNet):

@@ -5,7 +5,7 @@ from keras import layers
 from common.locate import locate
 
 Branches = locate(__file__.replace("broken/keras_bn_eps", "ports/branches_keras") + ":Branches")
-EXPECT = {"side": "keras", "spec": "branches", "rung": 2, "layer": "bn"}
+EXPECT = {"side": "keras", "spec": "branches", "rung": 2, "layer": "bn", "cause": "bn-eps"}
 
 
 class Port(Branches):

@@ -6,7 +6,7 @@ from common.locate import locate
 from tf_impl.layers import channel_axis
 
 Ops = locate(__file__.replace("broken/keras_bn_momentum", "ports/ops_keras") + ":Ops")
-EXPECT = {"side": "keras", "spec": "ops", "rung": 2, "layer": "bn"}
+EXPECT = {"side": "keras", "spec": "ops", "rung": 2, "layer": "bn", "cause": "bn-momentum"}
 
 
 class Port(Ops):

@@ -3,7 +3,13 @@
 from common.locate import locate
 
 Ops = locate(__file__.replace("broken/keras_border_counted", "ports/ops_keras") + ":Ops")
-EXPECT = {"side": "keras", "spec": "ops", "rung": 2, "layer": "no_border"}
+EXPECT = {
+    "side": "keras",
+    "spec": "ops",
+    "rung": 2,
+    "layer": "no_border",
+    "cause": "avgpool-padding",
+}
 
 
 class Port(Ops):

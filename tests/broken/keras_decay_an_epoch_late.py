@@ -5,5 +5,6 @@ EXPECT = {
     "spec": "dropping",
     "rung": 6,
     "layer": "training step",
+    "cause": "schedule-late",
     "takes": {"decay_after": (2,)},
 }

@@ -5,6 +5,7 @@ EXPECT = {
     "spec": "dropping",
     "rung": 6,
     "layer": "training step",
+    "cause": "decay-coupling",
     "recipe": {"weight_decay": 0.01},
     "takes": {"decoupled": True},
 }

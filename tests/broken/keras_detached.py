@@ -4,7 +4,13 @@ import keras
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 5, "layer": "conv2"}
+EXPECT = {
+    "side": "keras",
+    "spec": "lenet",
+    "rung": 5,
+    "layer": "conv2",
+    "cause": "gradient-detached",
+}
 
 
 class Port(LeNet):

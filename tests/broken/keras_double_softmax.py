@@ -4,7 +4,7 @@ import keras
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 3, "layer": "fc3"}
+EXPECT = {"side": "keras", "spec": "lenet", "rung": 3, "layer": "fc3", "cause": "double-softmax"}
 
 
 class Port(LeNet):

@@ -5,7 +5,7 @@ from keras import layers
 from common.locate import locate
 
 Ops = locate(__file__.replace("broken/keras_dropout_rate", "ports/ops_keras") + ":Ops")
-EXPECT = {"side": "keras", "spec": "ops", "rung": 2, "layer": "dropout"}
+EXPECT = {"side": "keras", "spec": "ops", "rung": 2, "layer": "dropout", "cause": "dropout-rate"}
 
 
 class Port(Ops):

@@ -9,8 +9,9 @@ Dropping = locate(
 EXPECT = {
     "side": "keras",
     "spec": "dropping",
-    "rung": 4,
+    "rung": 3,
     "layer": "pool",
+    "cause": None,
 }
 
 

@@ -4,7 +4,7 @@ from keras import layers
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 0, "layer": "dropout"}
+EXPECT = {"side": "keras", "spec": "lenet", "rung": 0, "layer": "dropout", "cause": "layer-extra"}
 
 
 class Port(LeNet):

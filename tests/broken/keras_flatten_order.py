@@ -4,7 +4,7 @@ import keras
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 3, "layer": "flatten"}
+EXPECT = {"side": "keras", "spec": "lenet", "rung": 3, "layer": "flatten", "cause": "flatten-order"}
 
 
 class Port(LeNet):

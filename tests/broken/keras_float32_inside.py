@@ -5,7 +5,7 @@ from keras import layers
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 3, "layer": "fc1"}
+EXPECT = {"side": "keras", "spec": "lenet", "rung": 3, "layer": "fc1", "cause": "float32-inside"}
 
 
 class NarrowDense(layers.Dense):

@@ -4,7 +4,14 @@ from keras import layers
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 2, "layer": "relu4", "also": ["fc3"]}
+EXPECT = {
+    "side": "keras",
+    "spec": "lenet",
+    "rung": 2,
+    "layer": "relu4",
+    "cause": "float32-inside",
+    "also": ["fc3"],
+}
 
 
 class Port(LeNet):

@@ -2,7 +2,7 @@
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 0, "layer": "fc2"}
+EXPECT = {"side": "keras", "spec": "lenet", "rung": 0, "layer": "fc2", "cause": "frozen"}
 
 
 class Port(LeNet):

@@ -5,7 +5,13 @@ from keras import layers
 from common.locate import locate
 
 Branches = locate(__file__.replace("broken/keras_fused_relu", "ports/branches_keras") + ":Branches")
-EXPECT = {"side": "keras", "spec": "branches", "rung": 2, "layer": "left"}
+EXPECT = {
+    "side": "keras",
+    "spec": "branches",
+    "rung": 2,
+    "layer": "left",
+    "cause": "activation-extra",
+}
 
 
 class Port(Branches):

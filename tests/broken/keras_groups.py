@@ -4,7 +4,7 @@ from common.locate import locate
 from tf_impl.layers import PaddedConv2D
 
 Ops = locate(__file__.replace("broken/keras_groups", "ports/ops_keras") + ":Ops")
-EXPECT = {"side": "keras", "spec": "ops", "rung": 0, "layer": "grouped"}
+EXPECT = {"side": "keras", "spec": "ops", "rung": 0, "layer": "grouped", "cause": "other-shape"}
 
 
 class Port(Ops):

@@ -6,7 +6,13 @@ from common.locate import locate
 from tf_impl.layers import PaddedConv2D, channel_axis
 
 Ops = locate(__file__.replace("broken/keras_groups_interleaved", "ports/ops_keras") + ":Ops")
-EXPECT = {"side": "keras", "spec": "ops", "rung": 3, "layer": "grouped"}
+EXPECT = {
+    "side": "keras",
+    "spec": "ops",
+    "rung": 3,
+    "layer": "grouped",
+    "cause": "groups-interleaved",
+}
 
 
 class Interleaved(PaddedConv2D):

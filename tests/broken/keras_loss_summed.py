@@ -5,5 +5,6 @@ EXPECT = {
     "spec": "dropping",
     "rung": 6,
     "layer": "training step",
+    "cause": "loss-reduction",
     "takes": {"shares": (16.0,)},
 }

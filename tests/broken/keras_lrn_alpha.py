@@ -4,7 +4,7 @@ from common.locate import locate
 from tf_impl.layers import LocalResponseNorm
 
 Ops = locate(__file__.replace("broken/keras_lrn_alpha", "ports/ops_keras") + ":Ops")
-EXPECT = {"side": "keras", "spec": "ops", "rung": 2, "layer": "lrn"}
+EXPECT = {"side": "keras", "spec": "ops", "rung": 2, "layer": "lrn", "cause": "lrn"}
 
 
 class Port(Ops):

@@ -6,7 +6,7 @@ from common.locate import locate
 from tf_impl.layers import Subsample, channels_first
 
 Ops = locate(__file__.replace("broken/keras_mean_subsample", "ports/ops_keras") + ":Ops")
-EXPECT = {"side": "keras", "spec": "ops", "rung": 3, "layer": "subsample"}
+EXPECT = {"side": "keras", "spec": "ops", "rung": 3, "layer": "subsample", "cause": "mean-for-sum"}
 
 
 class MeanSubsample(Subsample):

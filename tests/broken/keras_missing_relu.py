@@ -2,7 +2,14 @@
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 1, "layer": "relu3", "also": ["fc2"]}
+EXPECT = {
+    "side": "keras",
+    "spec": "lenet",
+    "rung": 1,
+    "layer": "relu3",
+    "cause": "layer-skipped",
+    "also": ["fc2"],
+}
 
 
 class Port(LeNet):

@@ -5,7 +5,7 @@ from keras import layers
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 3, "layer": "relu1"}
+EXPECT = {"side": "keras", "spec": "lenet", "rung": 3, "layer": "relu1", "cause": "nan"}
 
 
 class NanReLU(layers.ReLU):

@@ -5,5 +5,6 @@ EXPECT = {
     "spec": "dropping",
     "rung": 6,
     "layer": "training step",
+    "cause": "nesterov",
     "takes": {"nesterov": True},
 }

@@ -5,6 +5,7 @@ EXPECT = {
     "spec": "dropping",
     "rung": 6,
     "layer": "training step",
+    "cause": "decay-missing",
     "recipe": {"weight_decay": 0.01},
     "takes": {"weight_decay": 0.0},
 }

@@ -5,7 +5,7 @@ from keras import layers
 from common.locate import locate
 
 Ops = locate(__file__.replace("broken/keras_no_dilation", "ports/ops_keras") + ":Ops")
-EXPECT = {"side": "keras", "spec": "ops", "rung": 2, "layer": "dilated"}
+EXPECT = {"side": "keras", "spec": "ops", "rung": 2, "layer": "dilated", "cause": "dilation"}
 
 
 class Port(Ops):

@@ -4,7 +4,7 @@ from common.locate import locate
 from tf_impl.layers import PaddedConv2D
 
 Ops = locate(__file__.replace("broken/keras_padding_mirrored", "ports/ops_keras") + ":Ops")
-EXPECT = {"side": "keras", "spec": "ops", "rung": 2, "layer": "grouped"}
+EXPECT = {"side": "keras", "spec": "ops", "rung": 2, "layer": "grouped", "cause": "padding-side"}
 
 
 class Port(Ops):

@@ -6,7 +6,13 @@ from common.locate import locate
 from tf_impl.layers import padded
 
 Ops = locate(__file__.replace("broken/keras_padding_wins", "ports/ops_keras") + ":Ops")
-EXPECT = {"side": "keras", "spec": "ops", "rung": 3, "layer": "max_pool"}
+EXPECT = {
+    "side": "keras",
+    "spec": "ops",
+    "rung": 3,
+    "layer": "max_pool",
+    "cause": "maxpool-padding",
+}
 
 
 class ZeroPadded(layers.MaxPooling2D):

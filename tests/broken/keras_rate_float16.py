@@ -5,5 +5,6 @@ EXPECT = {
     "spec": "dropping",
     "rung": 6,
     "layer": "training step",
+    "cause": None,
     "takes": {"learning_rate": 0.04998779296875},
 }

@@ -6,7 +6,13 @@ from common.locate import locate
 from tf_impl.layers import RBF
 
 Ops = locate(__file__.replace("broken/keras_rbf_root", "ports/ops_keras") + ":Ops")
-EXPECT = {"side": "keras", "spec": "ops", "rung": 3, "layer": "distances"}
+EXPECT = {
+    "side": "keras",
+    "spec": "ops",
+    "rung": 3,
+    "layer": "distances",
+    "cause": "distance-formula",
+}
 
 
 class Root(RBF):

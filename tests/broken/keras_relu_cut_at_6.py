@@ -4,7 +4,7 @@ from keras import layers
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 2, "layer": "relu4"}
+EXPECT = {"side": "keras", "spec": "lenet", "rung": 2, "layer": "relu4", "cause": "relu6"}
 
 
 class Port(LeNet):

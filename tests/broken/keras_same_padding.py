@@ -7,7 +7,13 @@ from common.locate import locate
 Branches = locate(
     __file__.replace("broken/keras_same_padding", "ports/branches_keras") + ":Branches"
 )
-EXPECT = {"side": "keras", "spec": "branches", "rung": 2, "layer": "stem"}
+EXPECT = {
+    "side": "keras",
+    "spec": "branches",
+    "rung": 2,
+    "layer": "stem",
+    "cause": "same-vs-symmetric-stride2",
+}
 
 
 class Port(Branches):

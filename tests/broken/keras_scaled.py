@@ -2,7 +2,7 @@
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 3, "layer": "conv2"}
+EXPECT = {"side": "keras", "spec": "lenet", "rung": 3, "layer": "conv2", "cause": "scaled"}
 
 
 class Port(LeNet):

@@ -5,7 +5,13 @@ from keras import layers
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 5, "layer": "relu4"}
+EXPECT = {
+    "side": "keras",
+    "spec": "lenet",
+    "rung": 5,
+    "layer": "relu4",
+    "cause": "gradient-straight-through",
+}
 
 
 class StraightReLU(layers.ReLU):

@@ -5,7 +5,7 @@ from common.locate import locate
 Branches = locate(
     __file__.replace("broken/keras_swapped_branches", "ports/branches_keras") + ":Branches"
 )
-EXPECT = {"side": "keras", "spec": "branches", "rung": 3, "layer": "join"}
+EXPECT = {"side": "keras", "spec": "branches", "rung": 3, "layer": "join", "cause": "concat-order"}
 
 
 class Port(Branches):

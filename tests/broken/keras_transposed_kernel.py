@@ -5,7 +5,7 @@ from keras import layers
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 3, "layer": "conv2"}
+EXPECT = {"side": "keras", "spec": "lenet", "rung": 3, "layer": "conv2", "cause": "kernel-layout"}
 
 
 class TurnedConv(layers.Conv2D):

@@ -5,7 +5,7 @@ from torch import nn
 
 from torch_impl.models.lenet import LeNet
 
-EXPECT = {"side": "torch", "spec": "lenet", "rung": 3, "layer": "fc1"}
+EXPECT = {"side": "torch", "spec": "lenet", "rung": 3, "layer": "fc1", "cause": "mixed-precision"}
 
 
 class RoughLinear(nn.Linear):

@@ -5,7 +5,7 @@ from torch import nn
 from common.locate import locate
 
 Branches = locate(__file__.replace("broken/torch_bn_eps", "ports/branches_torch") + ":Branches")
-EXPECT = {"side": "torch", "spec": "branches", "rung": 2, "layer": "bn"}
+EXPECT = {"side": "torch", "spec": "branches", "rung": 2, "layer": "bn", "cause": "bn-eps"}
 
 
 class Port(Branches):

@@ -7,7 +7,7 @@ from common.locate import locate
 Branches = locate(
     __file__.replace("broken/torch_bn_eps_one_percent", "ports/branches_torch") + ":Branches"
 )
-EXPECT = {"side": "torch", "spec": "branches", "rung": 2, "layer": "bn"}
+EXPECT = {"side": "torch", "spec": "branches", "rung": 2, "layer": "bn", "cause": "bn-eps"}
 
 
 class Port(Branches):

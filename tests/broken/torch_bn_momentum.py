@@ -5,7 +5,7 @@ from torch import nn
 from common.locate import locate
 
 Ops = locate(__file__.replace("broken/torch_bn_momentum", "ports/ops_torch") + ":Ops")
-EXPECT = {"side": "torch", "spec": "ops", "rung": 2, "layer": "bn"}
+EXPECT = {"side": "torch", "spec": "ops", "rung": 2, "layer": "bn", "cause": "bn-momentum"}
 
 
 class Port(Ops):

@@ -5,7 +5,13 @@ from torch import nn
 from common.locate import locate
 
 Ops = locate(__file__.replace("broken/torch_border_counted", "ports/ops_torch") + ":Ops")
-EXPECT = {"side": "torch", "spec": "ops", "rung": 2, "layer": "no_border"}
+EXPECT = {
+    "side": "torch",
+    "spec": "ops",
+    "rung": 2,
+    "layer": "no_border",
+    "cause": "avgpool-padding",
+}
 
 
 class Port(Ops):

@@ -5,6 +5,7 @@ EXPECT = {
     "spec": "dropping",
     "rung": 6,
     "layer": "training step",
+    "cause": "clip-rule",
     "recipe": {"clip": "global-norm", "clip_at": 0.1},
     "takes": {"clip": "norm"},
 }

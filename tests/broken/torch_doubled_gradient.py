@@ -5,7 +5,7 @@ from torch import nn
 
 from torch_impl.models.lenet import LeNet
 
-EXPECT = {"side": "torch", "spec": "lenet", "rung": 5, "layer": "relu2"}
+EXPECT = {"side": "torch", "spec": "lenet", "rung": 5, "layer": "relu2", "cause": "gradient-scaled"}
 
 
 class Doubled(torch.autograd.Function):

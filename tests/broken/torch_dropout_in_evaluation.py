@@ -6,7 +6,13 @@ from torch import nn
 from common.locate import locate
 
 Ops = locate(__file__.replace("broken/torch_dropout_in_evaluation", "ports/ops_torch") + ":Ops")
-EXPECT = {"side": "torch", "spec": "ops", "rung": 3, "layer": "dropout"}
+EXPECT = {
+    "side": "torch",
+    "spec": "ops",
+    "rung": 3,
+    "layer": "dropout",
+    "cause": "dropout-in-evaluation",
+}
 
 
 class Always(nn.Dropout):

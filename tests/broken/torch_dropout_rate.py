@@ -5,7 +5,7 @@ from torch import nn
 from common.locate import locate
 
 Ops = locate(__file__.replace("broken/torch_dropout_rate", "ports/ops_torch") + ":Ops")
-EXPECT = {"side": "torch", "spec": "ops", "rung": 2, "layer": "dropout"}
+EXPECT = {"side": "torch", "spec": "ops", "rung": 2, "layer": "dropout", "cause": "dropout-rate"}
 
 
 class Port(Ops):

@@ -11,6 +11,7 @@ EXPECT = {
     "spec": "dropping",
     "rung": 4,
     "layer": "pool",
+    "cause": None,
 }
 
 

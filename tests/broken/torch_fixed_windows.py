@@ -5,7 +5,7 @@ from torch import nn
 from common.locate import locate
 
 Ops = locate(__file__.replace("broken/torch_fixed_windows", "ports/ops_torch") + ":Ops")
-EXPECT = {"side": "torch", "spec": "ops", "rung": 3, "layer": "adaptive"}
+EXPECT = {"side": "torch", "spec": "ops", "rung": 3, "layer": "adaptive", "cause": "adaptive-pool"}
 
 
 class FixedWindows(nn.AvgPool2d):

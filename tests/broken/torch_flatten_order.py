@@ -2,7 +2,7 @@
 
 from torch_impl.models.lenet import LeNet
 
-EXPECT = {"side": "torch", "spec": "lenet", "rung": 3, "layer": "flatten"}
+EXPECT = {"side": "torch", "spec": "lenet", "rung": 3, "layer": "flatten", "cause": "flatten-order"}
 
 
 class Port(LeNet):

@@ -2,7 +2,7 @@
 
 from torch_impl.models.lenet import LeNet
 
-EXPECT = {"side": "torch", "spec": "lenet", "rung": 0, "layer": "fc2"}
+EXPECT = {"side": "torch", "spec": "lenet", "rung": 0, "layer": "fc2", "cause": "frozen"}
 
 
 class Port(LeNet):

@@ -9,6 +9,7 @@ EXPECT = {
     "spec": "lenet",
     "rung": 1,
     "layer": "conv1",
+    "cause": "batch-split",
     "also": [
         "relu1",
         "pool1",

@@ -2,7 +2,14 @@
 
 from torch_impl.models.lenet import LeNet
 
-EXPECT = {"side": "torch", "spec": "lenet", "rung": 1, "layer": "relu3", "also": ["fc2"]}
+EXPECT = {
+    "side": "torch",
+    "spec": "lenet",
+    "rung": 1,
+    "layer": "relu3",
+    "cause": "layer-twice",
+    "also": ["fc2"],
+}
 
 
 class Port(LeNet):

@@ -4,7 +4,13 @@ from torch import nn
 
 from torch_impl.models.lenet import LeNet
 
-EXPECT = {"side": "torch", "spec": "lenet", "rung": 0, "layer": "relu2"}
+EXPECT = {
+    "side": "torch",
+    "spec": "lenet",
+    "rung": 0,
+    "layer": "relu2",
+    "cause": "leaky-relu-slope",
+}
 
 
 class Port(LeNet):

@@ -2,7 +2,7 @@
 
 from torch_impl.models.lenet import LeNet
 
-EXPECT = {"side": "torch", "spec": "lenet", "rung": 3, "layer": "fc3"}
+EXPECT = {"side": "torch", "spec": "lenet", "rung": 3, "layer": "fc3", "cause": "clamped"}
 
 
 class Port(LeNet):

@@ -4,7 +4,7 @@ from torch import nn
 
 from torch_impl.models.lenet import LeNet
 
-EXPECT = {"side": "torch", "spec": "lenet", "rung": 5, "layer": "loss"}
+EXPECT = {"side": "torch", "spec": "lenet", "rung": 5, "layer": "loss", "cause": "gradient-scaled"}
 
 
 class Doubling(nn.Linear):

@@ -5,7 +5,7 @@ from torch import nn
 from common.locate import locate
 
 Ops = locate(__file__.replace("broken/torch_lrn_alpha", "ports/ops_torch") + ":Ops")
-EXPECT = {"side": "torch", "spec": "ops", "rung": 2, "layer": "lrn"}
+EXPECT = {"side": "torch", "spec": "ops", "rung": 2, "layer": "lrn", "cause": "lrn"}
 
 
 class Port(Ops):

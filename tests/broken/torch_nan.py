@@ -5,7 +5,7 @@ from torch import nn
 
 from torch_impl.models.lenet import LeNet
 
-EXPECT = {"side": "torch", "spec": "lenet", "rung": 3, "layer": "relu1"}
+EXPECT = {"side": "torch", "spec": "lenet", "rung": 3, "layer": "relu1", "cause": "nan"}
 
 
 class NanReLU(nn.ReLU):

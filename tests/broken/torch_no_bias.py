@@ -5,7 +5,7 @@ from torch import nn
 from common.locate import locate
 
 Branches = locate(__file__.replace("broken/torch_no_bias", "ports/branches_torch") + ":Branches")
-EXPECT = {"side": "torch", "spec": "branches", "rung": 0, "layer": "right"}
+EXPECT = {"side": "torch", "spec": "branches", "rung": 0, "layer": "right", "cause": "bias-missing"}
 
 
 class Port(Branches):

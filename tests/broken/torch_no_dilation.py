@@ -5,7 +5,7 @@ from torch import nn
 from common.locate import locate
 
 Ops = locate(__file__.replace("broken/torch_no_dilation", "ports/ops_torch") + ":Ops")
-EXPECT = {"side": "torch", "spec": "ops", "rung": 2, "layer": "dilated"}
+EXPECT = {"side": "torch", "spec": "ops", "rung": 2, "layer": "dilated", "cause": "dilation"}
 
 
 class Port(Ops):

@@ -3,7 +3,14 @@
 from common.locate import locate
 
 Ops = locate(__file__.replace("broken/torch_outputs_swapped", "ports/ops_torch") + ":Ops")
-EXPECT = {"side": "torch", "spec": "ops", "rung": 3, "layer": "scores", "also": ["distances"]}
+EXPECT = {
+    "side": "torch",
+    "spec": "ops",
+    "rung": 3,
+    "layer": "scores",
+    "cause": "outputs-swapped",
+    "also": ["distances"],
+}
 
 
 class Port(Ops):

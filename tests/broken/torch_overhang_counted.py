@@ -5,7 +5,7 @@ from torch import nn
 from common.locate import locate
 
 Ops = locate(__file__.replace("broken/torch_overhang_counted", "ports/ops_torch") + ":Ops")
-EXPECT = {"side": "torch", "spec": "ops", "rung": 2, "layer": "border"}
+EXPECT = {"side": "torch", "spec": "ops", "rung": 2, "layer": "border", "cause": "avgpool-overhang"}
 
 
 class Port(Ops):

@@ -5,7 +5,7 @@ from torch import nn
 from common.locate import locate
 
 Ops = locate(__file__.replace("broken/torch_padding_mirrored", "ports/ops_torch") + ":Ops")
-EXPECT = {"side": "torch", "spec": "ops", "rung": 2, "layer": "grouped"}
+EXPECT = {"side": "torch", "spec": "ops", "rung": 2, "layer": "grouped", "cause": "padding-side"}
 
 
 class Mirrored(nn.Conv2d):

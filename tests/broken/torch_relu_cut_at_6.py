@@ -4,7 +4,7 @@ from torch import nn
 
 from torch_impl.models.lenet import LeNet
 
-EXPECT = {"side": "torch", "spec": "lenet", "rung": 3, "layer": "relu1"}
+EXPECT = {"side": "torch", "spec": "lenet", "rung": 3, "layer": "relu1", "cause": "relu6"}
 
 
 class Cut(nn.ReLU):

@@ -7,7 +7,13 @@ from common.locate import locate
 Branches = locate(
     __file__.replace("broken/torch_same_padding", "ports/branches_torch") + ":Branches"
 )
-EXPECT = {"side": "torch", "spec": "branches", "rung": 3, "layer": "stem"}
+EXPECT = {
+    "side": "torch",
+    "spec": "branches",
+    "rung": 3,
+    "layer": "stem",
+    "cause": "same-vs-symmetric-stride2",
+}
 
 
 class SameConv(nn.Conv2d):

@@ -5,7 +5,13 @@ from common.locate import locate
 Branches = locate(
     __file__.replace("broken/torch_shortcut_detached", "ports/branches_torch") + ":Branches"
 )
-EXPECT = {"side": "torch", "spec": "branches", "rung": 5, "layer": "total"}
+EXPECT = {
+    "side": "torch",
+    "spec": "branches",
+    "rung": 5,
+    "layer": "total",
+    "cause": "gradient-detached",
+}
 
 
 class Port(Branches):

@@ -5,7 +5,14 @@ from torch import nn
 from common.locate import locate
 
 Ops = locate(__file__.replace("broken/torch_stride", "ports/ops_torch") + ":Ops")
-EXPECT = {"side": "torch", "spec": "ops", "rung": 1, "layer": "border", "also": ["no_border"]}
+EXPECT = {
+    "side": "torch",
+    "spec": "ops",
+    "rung": 1,
+    "layer": "border",
+    "cause": "stride",
+    "also": ["no_border"],
+}
 
 
 class Port(Ops):

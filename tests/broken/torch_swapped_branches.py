@@ -5,7 +5,7 @@ from common.locate import locate
 Branches = locate(
     __file__.replace("broken/torch_swapped_branches", "ports/branches_torch") + ":Branches"
 )
-EXPECT = {"side": "torch", "spec": "branches", "rung": 3, "layer": "join"}
+EXPECT = {"side": "torch", "spec": "branches", "rung": 3, "layer": "join", "cause": "concat-order"}
 
 
 class Port(Branches):

@@ -4,7 +4,13 @@ from common.locate import locate
 from torch_impl.layers import PartialConv2d
 
 Ops = locate(__file__.replace("broken/torch_table", "ports/ops_torch") + ":Ops")
-EXPECT = {"side": "torch", "spec": "ops", "rung": 2, "layer": "partial"}
+EXPECT = {
+    "side": "torch",
+    "spec": "ops",
+    "rung": 2,
+    "layer": "partial",
+    "cause": "connection-table",
+}
 
 
 class Port(Ops):

@@ -2,7 +2,13 @@
 
 from torch_impl.models.lenet import LeNet
 
-EXPECT = {"side": "torch", "spec": "lenet", "rung": 3, "layer": "conv2"}
+EXPECT = {
+    "side": "torch",
+    "spec": "lenet",
+    "rung": 3,
+    "layer": "conv2",
+    "cause": "height-width-swapped",
+}
 
 
 class Port(LeNet):

@@ -4,7 +4,7 @@ from torch import nn
 
 from torch_impl.models.lenet import LeNet
 
-EXPECT = {"side": "torch", "spec": "lenet", "rung": 0, "layer": "fc1"}
+EXPECT = {"side": "torch", "spec": "lenet", "rung": 0, "layer": "fc1", "cause": "layer-width"}
 
 
 class Port(LeNet):
