@@ -84,6 +84,7 @@ WRONG = {  # file of tests/broken without its side -> what is said of its layer
     "no_dilation": "dilation is (1, 1), the spec says (2, 2)",
     "padding_mirrored": "padding is ((1, 0), (0, 1)), the spec says ((0, 1), (1, 0))",
     "same_padding": "padding is ((0, 1), (0, 1)), the spec says ((1, 1), (1, 1))",
+    "padding_reflected": "fill is reflect, the spec says zeros",
     "groups": "groups is 1, the spec says 2",
     "dropout_rate": "rate is 0.6, the spec says 0.4",
     "border_counted": "count_border is True, the spec says False",

@@ -1,0 +1,84 @@
+"""`compare selfcheck`: every planted fault is found where it is, and no right port is blamed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from compare import selfcheck
+
+FAULTS = selfcheck.cases(["fault"])
+OF_TRAINING = [
+    case for case in FAULTS if case.spec == "dropping"
+]  # the ladder's tests have no steps
+
+
+def run(environment, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "compare", "selfcheck", "--quiet", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=1800,
+    )
+
+
+def test_a_quarter_of_the_faults_of_training_are_found_where_they_are(environment):
+    names = [case.name for case in OF_TRAINING[::4]]
+    done = run(environment, *names, "--json", "-")
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    assert [row["name"] for row in result["rows"]] == names
+    assert result["faults"]["detected"] == result["faults"]["exact_layer"] == len(names) >= 8
+    assert result["faults"]["wrong_cause"] == 0
+
+
+@pytest.mark.slow
+def test_every_planted_fault_is_found_and_nineteen_of_twenty_at_their_very_layer(environment):
+    done = run(environment, "--json", "-")
+    assert done.returncode == 0, done.stdout + done.stderr
+    faults = json.loads(done.stdout)["faults"]
+    assert faults["detected"] == faults["total"] == len(FAULTS) >= 60
+    assert faults["exact_layer"] >= 0.95 * len(FAULTS)
+    assert faults["right_cause"] >= 0.75 * len(FAULTS)
+    assert faults["wrong_cause"] == 0
+
+
+def test_both_sides_and_every_rung_from_0_to_6_have_faults():
+    assert {case.side for case in FAULTS} == {"torch", "keras"}
+    assert {case.rung for case in FAULTS} == set(range(7))
+
+
+def test_a_name_that_is_no_file_is_refused(environment):
+    done = run(environment, "keras_of_nothing")
+    assert done.returncode == 2
+    assert "keras_of_nothing" in done.stderr and "Traceback" not in done.stderr
+
+
+def row(**changes):
+    return {
+        "kind": "fault", "detected": True, "exact_layer": True, "right_cause": True,
+        "wrong_cause": False, "false_alarm": False, **changes,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"detected": False},
+        {"wrong_cause": True},
+        {"kind": "correct", "false_alarm": True},
+    ],
+)
+def test_one_miss_or_one_false_word_ends_in_exit_1(bad):
+    assert selfcheck.summary([row()] * 30)["exit_status"] == 0
+    assert selfcheck.summary([row()] * 30 + [row(**bad)])["exit_status"] == 1
+
+
+def test_more_than_one_fault_of_twenty_at_another_layer_ends_in_exit_1():
+    missed = row(exact_layer=False)
+    assert selfcheck.summary([row()] * 19 + [missed])["exit_status"] == 0
+    assert selfcheck.summary([row()] * 18 + [missed] * 2)["exit_status"] == 1
