@@ -112,12 +112,12 @@ def in_training(monkeypatch) -> Callable[..., None]:
     train = compare.run.train
 
     def plant(side: str, fault: Callable[[int], None], after: float) -> None:
-        def spoilt(outcome: Any, turn: str, worker: Worker, *rest: Any) -> None:
+        def spoilt(outcome: Any, task: Any, turn: str, worker: Worker, *rest: Any) -> Any:
             if turn == side:
                 timer = threading.Timer(after, fault, [worker.process.pid])
                 timer.start()
                 timer.join(0.1)  # one that is due at once has happened before the training
-            train(outcome, turn, worker, *rest)
+            return train(outcome, task, turn, worker, *rest)
 
         monkeypatch.setattr("compare.run.train", spoilt)
 
@@ -250,7 +250,7 @@ def test_a_side_that_fails_between_its_traces_and_its_steps_is_not_called_differ
     assert result.status == 3
     checks = {check["id"]: check["verdict"] for check in result.document["checks"]}
     assert checks["gradients"] == "same within rounding"
-    assert checks["step"] == "not proven" and result.document["coverage"]["steps"] == [0, 10]
+    assert checks["step"] == "not proven" and result.document["coverage"]["steps"] == [0, 100]
     assert result.document["verdict"] == "not proven" and result.document["culprits"] == []
     standing = result.backend("torch")
     assert standing["test_accuracy"] == pytest.approx(standing["history"][-1]["test_accuracy"])

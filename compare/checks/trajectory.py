@@ -27,6 +27,7 @@ from compare.thresholds import (
     ENVELOPE,
     HORIZON,
     ROUNDINGS,
+    SLACK,
     SOONER,
     TRAJECTORY_FLOAT64,
     UPDATE_FLOAT64,
@@ -271,7 +272,7 @@ def float32_culprits(taken: Lockstep) -> tuple[Culprit, ...]:
     the distances.
     """
     apart, alone = horizon(taken, "keras"), horizon(taken, "nudged")
-    if apart * SOONER >= alone:
+    if apart * SOONER + SLACK >= alone:
         return ()
     detail = (
         f"in float32 alone the losses part in step {apart + 1}; one side, begun a rounding apart, "
