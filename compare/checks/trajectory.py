@@ -292,7 +292,9 @@ def sentence(walk: Walk, worst: Gap) -> str:
     """One line on a hundred equal steps."""
     apart, alone = (horizon(walk.taken, role) for role in ("keras", "nudged"))
     dead = f"; {len(walk.dead)} biases without a gradient left out" if walk.dead else ""
+    own = float(walk.envelope[worst.step])
+    chaos = f" (one side from itself {own:.1e})" if worst.error > TRAJECTORY_FLOAT64 else ""
     return (
-        f"{LOCKSTEPS} steps; weights {worst.error:.1e} apart at {worst.name}, float64; float32 "
-        f"losses equal for {apart} steps, one side's own for {alone}{dead}"
+        f"{LOCKSTEPS} steps; weights {worst.error:.1e} apart at {worst.name}{chaos}, float64; "
+        f"float32 losses equal for {apart} steps, one side's own for {alone}{dead}"
     )
