@@ -158,13 +158,14 @@ def test_too_few_seeds_for_the_margin_are_exit_4(resumed, environment, tmp_path,
     assert found["comparison"]["seeds_needed"] > seeds
 
 
-def test_a_fault_that_shows_after_ten_steps_is_different_over_seeds(environment, tmp_path):
-    """Keras learns no more after the second epoch: all other checks have ended by then."""
+def test_a_fault_that_the_training_alone_has_is_different_over_seeds(environment, tmp_path):
+    """Keras learns no more after the second epoch, where there are more images than in lockstep."""
+    rates = "training.recipe.rates(epoch, -(-len(order) // size), before)"
     code = broken(
         tmp_path / "code",
         "tf_impl/train.py",
-        "training.recipe.rate(epoch)",
-        "training.recipe.rate(epoch) * (epoch < 2)",
+        rates,
+        f"[rate * (epoch < 2 or len(order) < 100) for rate in {rates}]",
     )
     done = compare(tmp_path, environment, *RUN, "--epochs", "8", code=code)
     assert done.returncode == 1, done.stderr
