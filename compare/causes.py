@@ -106,8 +106,7 @@ def built(evidence: Evidence, side: str) -> structure.Layers:
 
 def explain_training(evidence: Evidence, culprit: Culprit) -> Explanation:
     """Another recipe, or another gradient, that leads to the side's own steps."""
-    cause, phrase, tried = explain_steps(evidence, culprit)
-    after = 0.0 if cause else None
+    cause, phrase, after, tried = explain_steps(evidence, culprit)
     return Explanation(cause, phrase, culprit.error_float64, after, (), tuple(tried))
 
 

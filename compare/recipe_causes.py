@@ -18,6 +18,7 @@ from compare.evidence import STEPS, Evidence
 from compare.verdict import Culprit
 
 Change = tuple[str, dict[str, Any]]  # id of the cause, and the fields that it changes
+Found = tuple[str | None, str, float | None, list[str]]
 EPS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
 MOMENTA = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
 SQUARES = (0.9, 0.95, 0.98, 0.99, 0.999, 0.9999)
@@ -49,44 +50,45 @@ def changes(recipe: Recipe) -> Iterator[Change]:
     yield ("schedule-missing", {"decay_after": ()})
 
 
-def explain_steps(evidence: Evidence, culprit: Culprit) -> tuple[str | None, str, list[str]]:
-    """The cause, what it is in words, and the ids that were tried; None where nothing fits."""
+def explain_steps(evidence: Evidence, culprit: Culprit) -> Found:
+    """The cause, what it is in words, the error that it leaves, and the ids that were tried."""
     taken = evidence.steps
     if taken is None or culprit.side not in ("torch", "keras"):
-        return None, "", []
+        return None, "", None, []
     witness, tried = Witness(taken), list[str]()
-    if replayed(witness, culprit.side, {}):
+    if replayed(witness, culprit.side, {}) <= witness.allowed:
         return explain_first_gradient(witness, culprit.side)
     fits = []
     for cause, changed in changes(taken.recipe):
         if all(getattr(taken.recipe, key) == value for key, value in changed.items()):
             continue
         tried += [] if cause in tried else [cause]
-        if replayed(witness, culprit.side, changed):
-            fits.append((cause, changed))
-    if len({cause for cause, _ in fits}) != 1:
-        return None, "", tried
-    cause, changed = fits[0]
+        if (after := replayed(witness, culprit.side, changed)) <= witness.allowed:
+            fits.append((cause, changed, after))
+    if len({cause for cause, *_ in fits}) != 1:
+        return None, "", None, tried
+    cause, changed, after = fits[0]
     words = ", ".join(f"{key} is {value!r}" for key, value in changed.items())
     recipe = ", ".join(f"{getattr(taken.recipe, key)!r}" for key in changed)
-    return cause, f"{words}, the recipe says {recipe}", tried
+    return cause, f"{words}, the recipe says {recipe}", after, tried
 
 
-def replayed(witness: Witness, side: str, changed: dict[str, Any]) -> bool:
-    """Whether the side's own gradients lead to its weights and slots, by a changed recipe."""
+def replayed(witness: Witness, side: str, changed: dict[str, Any]) -> float:
+    """How far its weights and slots are from where its gradients lead, by a changed recipe."""
     try:
         other = Witness(witness.taken, changed)
         errors = [other.replay_error(side, count, other.trained) for count in STEPS]
     except (UsageError, ValueError, KeyError):  # of a recipe that contradicts itself
-        return False
-    return max(errors) <= witness.allowed
+        return float("inf")
+    return max(errors)
 
 
-def explain_first_gradient(witness: Witness, side: str) -> tuple[str | None, str, list[str]]:
+def explain_first_gradient(witness: Witness, side: str) -> Found:
     """The steps are right, on another gradient than the loss's: a factor of it, or none."""
     factor = witness.gradient_factor(side)
     tried = ["loss-reduction"]
     size = len(witness.taken.batch["labels"])
     if factor is None or not np.isclose(factor, size, rtol=1e-9):
-        return None, "", tried
-    return "loss-reduction", f"the gradient is {size} times the loss's, the sum of the batch", tried
+        return None, "", None, tried
+    phrase = f"the gradient is {size} times the loss's, the sum of the batch"
+    return "loss-reduction", phrase, abs(factor / size - 1), tried

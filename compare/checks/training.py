@@ -19,6 +19,7 @@ from compare.thresholds import (
 from compare.verdict import Check, Culprit, Verdict, first_of, merged
 
 ID, RUNG = "training", 4
+Finding = tuple[str, str, float | None]  # fault, cause, error that the cause leaves
 FROZEN = {"batch_norm": "bn-frozen", "dropout": "dropout-missing"}  # the cause's id
 
 
@@ -81,18 +82,18 @@ def blame(found: Evidence) -> list[Culprit]:
             )
             if own is None:
                 continue
-            fault, error, cause = "", own.error, ""
+            fault, error = "", own.error
+            cause, after = "", None
             if layer != isolate.LOSS:
-                fault, cause = own.wiring, ""
+                fault = own.wiring
                 if not fault and (fault := forward_fault(own)):
-                    cause = frozen(found, side, layer)
+                    cause, after = frozen(found, side, layer)
                 if not fault:
-                    fault, cause = statistics_fault(found, side, layer)
+                    fault, cause, after = statistics_fault(found, side, layer)
             if not fault and own.error <= FORWARD_FLOAT64:
                 error = handed[side, "float64"].get(layer, np.nan)
                 fault = backward_fault(error)
             if fault:
-                after = FORWARD_FLOAT64 if cause else None
                 culprits.append(Culprit(RUNG, layer, side, error, fault, cause, after))
     return merged(culprits)
 
@@ -115,28 +116,29 @@ def backward_fault(error: float) -> str:
     return ""
 
 
-def frozen(found: Evidence, side: str, name: str) -> str:
-    """The cause's id where the layer did what it does in evaluation mode; empty where not."""
+def frozen(found: Evidence, side: str, name: str) -> tuple[str, float | None]:
+    """The cause, and the error that it leaves, where the layer did what it does in evaluation."""
     layer, trace = found.spec[name], found.traces[side, "float64"]
     sources, made = isolate.given(layer, trace), trace.arrays.get(f"output:{name}")
     if sources is None or layer.op not in FROZEN:
-        return ""
+        return "", None
     still = reference.apply(layer, sources, reference.owned(layer, found.weights))
-    return FROZEN[layer.op] if relative_error(made, still) <= FORWARD_FLOAT64 else ""
+    after = relative_error(made, still)
+    return (FROZEN[layer.op], after) if after <= FORWARD_FLOAT64 else ("", None)
 
 
-def statistics_fault(found: Evidence, side: str, name: str) -> tuple[str, str]:
-    """What is wrong with a batch norm's running statistics, and the cause; empty where nothing is.
+def statistics_fault(found: Evidence, side: str, name: str) -> Finding:
+    """What is wrong with a batch norm's running statistics, the cause, the error left by it.
 
     PyTorch keeps the unbiased running variance, n / (n - 1) times the batch's own, and Keras the
     batch's own: either is right.
     """
     layer, trace = found.spec[name], found.traces[side, "float64"]
     if layer.op != "batch_norm":
-        return "", ""
+        return "", "", None
     sources = isolate.given(layer, trace)
     if sources is None or not isolate.all_finite(sources):
-        return "", ""
+        return "", "", None
     x, keep = wide(sources[0]), layer.settings["keep"]
     axes, n = (0, *range(2, x.ndim)), x.size // x.shape[1]
     for which, batch, factors in (
@@ -146,20 +148,21 @@ def statistics_fault(found: Evidence, side: str, name: str) -> tuple[str, str]:
         before = wide(found.weights[f"{name}.{which}"])
         after = trace.arrays.get(f"statistic:{name}.{which}")
         if after is None:
-            return f"has no running {which}", ""
+            return f"has no running {which}", "", None
         errors = [relative_error(after - keep * before, (1 - keep) * batch * f) for f in factors]
         if min(errors) > STATISTIC_FLOAT64:
             return moved_otherwise(which, keep, after - before, batch * factors[-1] - before)
-    return "", ""
+    return "", "", None
 
 
-def moved_otherwise(which: str, keep: float, moved: Array, whole: Array) -> tuple[str, str]:
+def moved_otherwise(which: str, keep: float, moved: Array, whole: Array) -> Finding:
     """In words, and the cause, where one share that was kept explains it."""
     share = float(np.vdot(whole, moved) / np.vdot(whole, whole)) if np.any(whole) else np.nan
-    if relative_error(moved, share * whole) <= STATISTIC_FLOAT64:
+    after = relative_error(moved, share * whole)
+    if after <= STATISTIC_FLOAT64:
         fault = f"keeps {1 - share:.4g} of its running {which}, the spec says {keep:g}"
-        return fault, "bn-momentum" if share else "bn-frozen"
-    return f"moves its running {which} to another number", ""
+        return fault, "bn-momentum" if share else "bn-frozen", after
+    return f"moves its running {which} to another number", "", None
 
 
 def sentence(found: Evidence, errors: dict[str, float], worst: str, wrong: list[str]) -> str:
