@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from common.graph import Moves
 from common.layout import Layout
 from common.locate import locate
 from common.recipe import Recipe
@@ -86,6 +87,60 @@ class PredictJob:
 
 
 @dataclass(frozen=True)
+class Load:
+    """Somebody's port: what to call, with which arguments, for inputs of which shapes."""
+
+    port: str  # "package.module:callable" or "path/file.py:callable"
+    arguments: dict[str, Any]
+    inputs: tuple[tuple[int, ...], ...]  # of each input, channels first, without the batch
+    dtype: Dtype = "float32"
+    device: Device = "cpu"
+    weights: str = ""  # a file of the framework's own, judged as it is
+    trust: bool = False  # whether that file may hold code
+
+
+@dataclass(frozen=True)
+class LookJob:
+    """Build the port, run it once, and leave its graph and what flowed through it.
+
+    A port that was built last, of the same `load`, is used again. Where `out` is empty nothing
+    but the graph's templates is kept, for a ReplayJob.
+    """
+
+    load: Load
+    probe: str  # safetensors: "0", "1", ... one array an input, channels first
+    out: str  # safetensors; the graph is its note
+    given: str = ""  # safetensors: tensors by the port's own names, in its own axes
+    calibrate: bool = False  # set running statistics to those of what reaches them, a little off
+    training: bool = False
+    gradients: str = ""  # safetensors: "0", ... what reaches each output on the way back
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A few nodes to be run by themselves, on numbers from elsewhere."""
+
+    name: str
+    nodes: tuple[str, ...]  # in order
+    feeds: dict[
+        str, tuple[str, Moves]
+    ]  # value -> key of the file, and the moves to the port's axes
+    targets: tuple[str, ...]  # values to leave
+    gradients: dict[str, tuple[str, Moves]]  # target -> what reaches it on the way back
+
+
+@dataclass(frozen=True)
+class ReplayJob:
+    """Run parts of the port that was looked at last, each on its own, forward and backward."""
+
+    load: Load
+    units: tuple[Unit, ...]
+    source: str  # safetensors that the feeds are read from
+    out: str  # safetensors
+    training: bool = False
+
+
+@dataclass(frozen=True)
 class DownloadJob:
     """Fetch a data set through torchvision; the PyTorch worker alone can."""
 
@@ -93,12 +148,14 @@ class DownloadJob:
     out: str  # folder to leave the files in, or in one below it
 
 
-Job = TraceJob | TrainJob | BenchJob | PredictJob | DownloadJob
+Job = TraceJob | TrainJob | BenchJob | PredictJob | LookJob | ReplayJob | DownloadJob
 JOBS: dict[str, type[Job]] = {
     "trace": TraceJob,
     "train": TrainJob,
     "bench": BenchJob,
     "predict": PredictJob,
+    "look": LookJob,
+    "replay": ReplayJob,
     "download": DownloadJob,
 }
 
@@ -114,6 +171,11 @@ def from_dict(do: str, fields: Mapping[str, Any]) -> Job:
     fields = dict(fields)
     if do == "download":
         return DownloadJob(**fields)
+    if do == "look":
+        return LookJob(load_from(fields.pop("load")), **fields)
+    if do == "replay":
+        units = tuple(unit_from(unit) for unit in fields.pop("units"))
+        return ReplayJob(load_from(fields.pop("load")), units, **fields)
     build = build_from(fields.pop("build"))
     if do == "predict":
         return PredictJob(build, **fields)
@@ -128,6 +190,29 @@ def build_from(fields: Mapping[str, Any]) -> Build:
     """A Build after its journey through JSON, which knows no tuples."""
     size = fields["size"]
     return Build(**{**fields, "size": tuple(size) if size else None})
+
+
+def load_from(fields: Mapping[str, Any]) -> Load:
+    """A Load after its journey through JSON."""
+    return Load(**{**fields, "inputs": tuple(tuple(shape) for shape in fields["inputs"])})
+
+
+def unit_from(fields: Mapping[str, Any]) -> Unit:
+    """A Unit after its journey through JSON."""
+
+    def read(feeds: Mapping[str, Any]) -> dict[str, tuple[str, Moves]]:
+        return {
+            value: (key, tuple((word, tuple(axes)) for word, axes in moves))
+            for value, (key, moves) in feeds.items()
+        }
+
+    return Unit(
+        fields["name"],
+        tuple(fields["nodes"]),
+        read(fields["feeds"]),
+        tuple(fields["targets"]),
+        read(fields["gradients"]),
+    )
 
 
 def spec_of(build: Build) -> Spec:

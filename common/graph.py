@@ -1,0 +1,119 @@
+"""A port as it ran: every operation with what it read, what it made and how it was set.
+
+Where `common/spec.py` says what a network should be, a graph says what somebody's port did. Names
+of layers are the port's own, numbers are in its own axes. Nothing here is tied to a framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation, in the order in which it ran.
+
+    `reads` and `writes` name values: "input:0" is the model's first input; a node that makes one
+    value gives it its own name, one that makes several numbers them, "split:0", "split:1".
+    """
+
+    name: str  # the layer's path where it is all that the layer does; else "path/op", "path/op#2"
+    kind: str  # one of the words below; the framework's own name where there is none
+    reads: tuple[str, ...]  # values that come from the model's inputs, in the order of arguments
+    writes: tuple[str, ...]
+    tensors: dict[str, str] = field(default_factory=dict)  # role -> the port's name of a tensor
+    settings: dict[str, Any] = field(default_factory=dict)  # in the words of common/spec.py
+    layer: str = ""  # path of the innermost layer that ran it
+    place: str = ""  # "net.py:31", the innermost line that is no framework's; empty: there is none
+
+
+@dataclass(frozen=True)
+class Held:
+    """A tensor that the port owns, in its own axes."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    trainable: bool
+    statistic: bool = False  # left by training without a gradient: a running mean or variance
+
+
+@dataclass
+class Graph:
+    """One forward pass of a port."""
+
+    nodes: list[Node] = field(default_factory=list)
+    outputs: dict[str, str] = field(default_factory=dict)  # "0", "logits", "1.aux" -> value
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # value -> without the batch
+    dtypes: dict[str, str] = field(default_factory=dict)  # value -> what it is held in
+    tensors: dict[str, Held] = field(default_factory=dict)  # by the port's own names
+    channels: str = "first"  # or "last": where the port's layers expect them, as a whole
+    unseen: list[str] = field(default_factory=list)  # what ran and could not be recorded, in words
+
+    def to_note(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return asdict(self)
+
+    @staticmethod
+    def from_note(note: Mapping[str, Any]) -> Graph:
+        """What `to_note` made, after its journey through JSON."""
+        known = dict(note)
+        nodes = [
+            Node(**{**n, "reads": tuple(n["reads"]), "writes": tuple(n["writes"])})
+            for n in known.pop("nodes")
+        ]
+        tensors = {
+            name: Held(**{**held, "shape": tuple(held["shape"])})
+            for name, held in known.pop("tensors").items()
+        }
+        shapes = {name: tuple(shape) for name, shape in known.pop("shapes").items()}
+        return Graph(nodes=nodes, tensors=tensors, shapes=shapes, **known)
+
+
+# What a value of one side becomes on the other: reshapes and transposes, one after the other. In a
+# reshape, -1 stands for the batch; a transpose names every axis.
+Step = tuple[str, tuple[int, ...]]
+Moves = tuple[Step, ...]
+
+
+def moved(x: Array, moves: Sequence[Step]) -> Array:
+    """The array after the moves, whose numbers are the same ones."""
+    for word, axes in moves:
+        x = x.reshape(axes) if word == "reshape" else x.transpose(axes)
+    return np.ascontiguousarray(x)
+
+
+def back(moves: Sequence[Step], shape: Sequence[int]) -> Moves:
+    """The moves that undo these, for an array of `shape`, whose first axis is the batch."""
+    undone: list[Step] = []
+    known = (-1, *shape[1:])
+    for word, axes in moves:
+        if word == "reshape":
+            undone.append(("reshape", tuple(known)))
+            size = prod(known[1:])
+            assert prod(axes[1:]) == size, (known, axes)
+            known = axes
+        else:
+            undone.append(("transpose", tuple(int(i) for i in np.argsort(axes))))
+            known = tuple(known[i] for i in axes)
+    return tuple(reversed(undone))
+
+
+# The kinds of nodes that both sides call by one name; settings as common/spec.py words them.
+KINDS = {
+    "conv", "conv_transpose", "dense", "batch_norm", "layer_norm", "group_norm", "lrn",
+    "max_pool", "avg_pool", "adaptive_avg_pool", "adaptive_max_pool", "global_avg_pool",
+    "global_max_pool", "dropout", "pad", "upsample", "embedding", "attention",
+    "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign",
+    "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "softmax", "log_softmax",
+    "add", "subtract", "multiply", "divide", "matmul", "concat", "flatten", "reshape", "transpose",
+    "slice", "split", "mean", "sum", "max", "min", "clip", "power", "sqrt", "rsqrt", "square",
+    "exp", "log", "abs", "negative", "identity", "detach", "rescale", "normalise",
+}  # fmt: skip
