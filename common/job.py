@@ -103,8 +103,8 @@ class Load:
 class LookJob:
     """Build the port, run it once, and leave its graph and what flowed through it.
 
-    A port that was built last, of the same `load`, is used again. Where `out` is empty nothing
-    but the graph's templates is kept, for a ReplayJob.
+    A port that was built last, of the same `load`, is used again. What was recorded stays with
+    the worker, for a ReplayJob of the same `load` and mode.
     """
 
     load: Load
@@ -113,7 +113,8 @@ class LookJob:
     given: str = ""  # safetensors: tensors by the port's own names, in its own axes
     calibrate: bool = False  # set running statistics to those of what reaches them, a little off
     training: bool = False
-    gradients: str = ""  # safetensors: "0", ... what reaches each output on the way back
+    values: bool = True  # leave what flowed, too, not the graph and the tensors alone
+    gradients: str = ""  # safetensors: name of an output -> what reaches it on the way back
 
 
 @dataclass(frozen=True)
