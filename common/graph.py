@@ -91,14 +91,14 @@ def moved(x: Array, moves: Sequence[Step]) -> Array:
 
 
 def back(moves: Sequence[Step], shape: Sequence[int]) -> Moves:
-    """The moves that undo these, for an array of `shape`, whose first axis is the batch."""
+    """The moves that undo these, for an array of `shape`; a first axis of -1 is any batch."""
     undone: list[Step] = []
-    known = (-1, *shape[1:])
+    known = tuple(shape)
     for word, axes in moves:
         if word == "reshape":
-            undone.append(("reshape", tuple(known)))
-            size = prod(known[1:])
-            assert prod(axes[1:]) == size, (known, axes)
+            undone.append(("reshape", known))
+            if -1 in axes and -1 not in known:
+                axes = tuple(prod(known) // -prod(axes) if n == -1 else n for n in axes)
             known = axes
         else:
             undone.append(("transpose", tuple(int(i) for i in np.argsort(axes))))

@@ -1,0 +1,290 @@
+"""Where both ports hold the same numbers, and the parts of the Keras port between such places.
+
+A cut is a value of each port that should be the same one: the inputs, whatever came out equal when
+both ran with the same weights, and what layers that are a pair made. Between cuts lie units. Every
+unit of the Keras port is run by itself on PyTorch's numbers and has to make PyTorch's numbers; if
+all do, the whole does, by induction along the network. So a cut may be badly chosen, and the
+verdict is still right: what lies between cuts gets larger, and a fault is told less exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import permutations
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.graph import Graph, Moves, Node, moved
+from compare.pairing import Net, Pairs
+from compare.transfer import FLATTENS
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+ALIKE = 1e-5  # of values that are taken for the same: far above rounding, far below chance
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One value of each port, and what takes Keras' to PyTorch's axes."""
+
+    torch: str
+    keras: str
+    moves: Moves
+    why: str  # "input", "values" (they are equal), "layers" (a pair made them), "output"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The nodes between a value and the cuts before it."""
+
+    nodes: tuple[Node, ...]
+    sources: tuple[str, ...]  # values of cuts that it reads
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(node.name for node in self.nodes)
+
+
+@dataclass
+class Cuts:
+    """All cuts, by the value of either side."""
+
+    found: list[Cut] = field(default_factory=list)
+    by_torch: dict[str, Cut] = field(default_factory=dict)
+    by_keras: dict[str, Cut] = field(default_factory=dict)
+
+    def add(self, cut: Cut) -> None:
+        self.found.append(cut)
+        self.by_torch[cut.torch] = cut
+        self.by_keras[cut.keras] = cut
+
+    def free(self, torch: str, keras: str) -> bool:
+        return torch not in self.by_torch and keras not in self.by_keras
+
+
+def find(
+    torch: Net, keras: Net, pairs: Pairs, ours: Mapping[str, Array], theirs: Mapping[str, Array]
+) -> Cuts:
+    """All cuts. `ours`, `theirs`: what the ports made with the same weights, "value:NAME"."""
+    cuts = Cuts()
+    for cut in inputs(torch.graph, keras.graph, ours, theirs):
+        cuts.add(cut)
+    for cut in equal_values(torch, keras, cuts, pairs, ours, theirs):
+        cuts.add(cut)
+    for cut in made_by_pairs(torch.graph, keras.graph, cuts, pairs):
+        cuts.add(cut)
+    return cuts
+
+
+def inputs(
+    torch: Graph, keras: Graph, ours: Mapping[str, Array], theirs: Mapping[str, Array]
+) -> Iterator[Cut]:
+    """The models' inputs, in order."""
+    for name in (name for name in torch.shapes if name.startswith("input:")):
+        ways = ways_between(keras.shapes[name], torch.shapes[name], keras)
+        given = (theirs[f"value:{name}"], ours[f"value:{name}"])
+        moves = next((w for w in ways if np.array_equal(moved(given[0], w), given[1])), None)
+        if moves is not None:
+            yield Cut(name, name, moves, "input")
+
+
+def ways_between(keras: Shape, torch: Shape, graph: Graph | None = None) -> Iterator[Moves]:
+    """What may take a value of Keras, (N, *keras), to (N, *torch); the likeliest first."""
+    n = len(keras) + 1
+    plain: list[Moves] = [()] if keras == torch else []
+    first: list[Moves] = []
+    if n >= 3:
+        axes = (0, n - 1, *range(1, n - 1))
+        first = [(("transpose", axes),)] if tuple(keras[i - 1] for i in axes[1:]) == torch else []
+    last = graph is None or graph.channels == "last"
+    yield from [*first, *plain] if last and n > 3 else [*plain, *first]
+    if prod(keras) != prod(torch):
+        return
+    whole = ("reshape", (-1, *torch))
+    if n >= 4:  # maps against features in PyTorch's order, or against (C, H * W)
+        yield (("transpose", (0, n - 1, *range(1, n - 1))), whole)
+    if len(torch) >= 3:  # features in Keras' order against maps
+        yield (
+            ("reshape", (-1, *torch[1:], torch[0])),
+            ("transpose", (0, len(torch), *range(1, len(torch)))),
+        )
+    yield (whole,)
+    if n == 3:  # (places, C) against (C, H, W)
+        yield (("transpose", (0, 2, 1)), whole)
+
+
+def flattened_ways(count: int, maps: Sequence[Shape]) -> Iterator[Moves]:
+    """Features in Keras' order to features in PyTorch's, for maps (C, H, W) of that many."""
+    for shape in dict.fromkeys(maps):
+        if prod(shape) == count and len(shape) >= 2:
+            axes = (0, len(shape), *range(1, len(shape)))
+            yield (
+                ("reshape", (-1, *shape[1:], shape[0])),
+                ("transpose", axes),
+                ("reshape", (-1, count)),
+            )
+
+
+def rare_ways(keras: Shape, torch: Shape) -> Iterator[Moves]:
+    """Every order of the axes that fits."""
+    if len(keras) == len(torch) <= 4:
+        for axes in permutations(range(1, len(keras) + 1)):
+            if tuple(keras[i - 1] for i in axes) == torch:
+                yield (("transpose", (0, *axes)),)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Numbers that stand for a value, whatever the order of its axes."""
+
+    count: int
+    sums: tuple[float, float, float, float]  # of x, |x|, x^2, and the largest |x|
+
+    def close(self, other: Mark) -> bool:
+        if self.count != other.count:
+            return False
+        (s, a, q, m), (s2, a2, q2, m2) = self.sums, other.sums
+        return (
+            abs(m - m2) <= ALIKE * m
+            and abs(q - q2) <= 4 * ALIKE * q
+            and abs(a - a2) <= 2 * ALIKE * a
+            and abs(s - s2) <= 2 * ALIKE * a
+        )
+
+
+def mark(x: Array) -> Mark:
+    x = x.ravel()
+    size = np.abs(x)
+    sums = (float(x.sum()), float(size.sum()), float(x @ x), float(size.max(initial=0.0)))
+    return Mark(x.size, sums)
+
+
+def equal_values(
+    torch: Net,
+    keras: Net,
+    cuts: Cuts,
+    pairs: Pairs,
+    ours: Mapping[str, Array],
+    theirs: Mapping[str, Array],
+) -> Iterator[Cut]:
+    """Values that are the same on both sides, each used once, kinds of a name first."""
+    known = [v for v in values(torch) if f"value:{v}" in ours and v not in cuts.by_torch]
+    marks = {v: mark(ours[f"value:{v}"]) for v in known}
+    by_size: dict[int, list[str]] = {}
+    for value in known:
+        by_size.setdefault(marks[value].count, []).append(value)
+    partner = {p.keras.node.name: p.torch.node.name for p in pairs.pairs}
+    maps = [
+        torch.graph.shapes[v] for v in [*cuts.by_torch, *known] if len(torch.graph.shapes[v]) > 1
+    ]
+    taken: set[str] = set()  # of Keras
+    used: set[str] = set()  # of PyTorch
+    wanted = [v for v in values(keras) if f"value:{v}" in theirs and v not in cuts.by_keras]
+    for strict in (True, False):  # the same kind of node first
+        for value in wanted:
+            if value in taken:
+                continue
+            own = mark(theirs[f"value:{value}"])
+            node = keras.maker[value]
+            candidates = [v for v in by_size.get(own.count, []) if v not in used]
+            candidates = [v for v in candidates if own.close(marks[v])]
+            if strict:
+                candidates = [v for v in candidates if same_node(torch.maker[v], node, partner)]
+            for candidate in candidates:
+                moves = way_by_value(
+                    theirs[f"value:{value}"], ours[f"value:{candidate}"], keras.graph, maps
+                )
+                if moves is not None:
+                    taken.add(value)
+                    used.add(candidate)
+                    yield Cut(candidate, value, moves, "values")
+                    break
+
+
+def same_node(t: Node, k: Node, partner: Mapping[str, str]) -> bool:
+    """Whether the two are a pair, or of one kind where neither has a partner."""
+    if k.name in partner:
+        return partner[k.name] == t.name
+    return t.kind == k.kind or (t.kind in FLATTENS and k.kind in FLATTENS)
+
+
+def values(net: Net) -> list[str]:
+    """Every value that a node made, in order."""
+    return [value for node in net.graph.nodes for value in node.writes]
+
+
+def way_by_value(keras: Array, torch: Array, graph: Graph, maps: Sequence[Shape]) -> Moves | None:
+    """The moves after which both are alike; None where none are."""
+    k, t = keras.shape[1:], torch.shape[1:]
+    tries = [*ways_between(k, t, graph)]
+    if len(k) == len(t) == 1:
+        tries += flattened_ways(k[0], maps)
+    tries += rare_ways(k, t)
+    scale = float(np.abs(torch).max(initial=0.0))
+    for moves in dict.fromkeys(tries):
+        x = moved(keras, moves)
+        if x.shape == torch.shape and np.abs(x - torch).max(initial=0.0) <= ALIKE * scale:
+            return moves
+    return None
+
+
+def made_by_pairs(torch: Graph, keras: Graph, cuts: Cuts, pairs: Pairs) -> Iterator[Cut]:
+    """What layers that are a pair made, at every run of them, where it is of the same size."""
+    runs = {side: runs_of(graph) for side, graph in (("torch", torch), ("keras", keras))}
+    for pair in pairs.pairs:
+        if not same_work(pair.torch.node.kind, pair.keras.node.kind):
+            continue
+        for t, k in zip(
+            runs["torch"][held(pair.torch.node)], runs["keras"][held(pair.keras.node)], strict=False
+        ):
+            for ours, theirs in zip(t.writes, k.writes, strict=False):
+                moves = next(ways_between(keras.shapes[theirs], torch.shapes[ours], keras), None)
+                if moves is not None and cuts.free(ours, theirs):
+                    yield Cut(ours, theirs, moves, "layers")
+
+
+def same_work(a: str, b: str) -> bool:
+    """Whether the two kinds may stand for one computation."""
+    return a == b or {a, b} <= {"conv", "dense", "matmul"}
+
+
+def held(node: Node) -> tuple[str, ...]:
+    return tuple(sorted(node.tensors.values()))
+
+
+def runs_of(graph: Graph) -> dict[tuple[str, ...], list[Node]]:
+    """The nodes that use the same tensors, in order."""
+    found: dict[tuple[str, ...], list[Node]] = {}
+    for node in graph.nodes:
+        if node.tensors:
+            found.setdefault(held(node), []).append(node)
+    return found
+
+
+def part(net: Net, value: str, cut: Mapping[str, Cut], itself: bool = True) -> Part:
+    """What makes a value of what the cuts hold; nothing where it is one itself.
+
+    `itself`: whether a cut at the value does not count.
+    """
+    nodes: dict[str, Node] = {}
+    sources: dict[str, None] = {}
+    stack = [(value, itself)]
+    while stack:
+        wanted, beyond = stack.pop()
+        if (wanted in cut and not beyond) or wanted not in net.maker:
+            sources[wanted] = None
+            continue
+        node = net.maker[wanted]
+        if node.name not in nodes:
+            nodes[node.name] = node
+            stack += [(read, False) for read in node.reads]
+    order = {node.name: index for index, node in enumerate(net.graph.nodes)}
+    place = {v: i for i, v in enumerate([*net.graph.shapes])}
+    return Part(
+        tuple(sorted(nodes.values(), key=lambda node: order[node.name])),
+        tuple(sorted(sources, key=lambda v: place.get(v, -1))),
+    )

@@ -1,0 +1,371 @@
+"""Which layer of one port is which of the other: by what they hold and where they stand.
+
+Nobody's names are trusted. Layers that hold weights are put into one order that does not depend on
+the order in which branches were written, and the two lists are aligned as sequences are (Needleman
+and Wunsch, J. Mol. Biol. 48, 1970). Every pair says what speaks for it, and what was weighed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from functools import cached_property
+from math import prod
+from re import findall
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import DataError
+from common.graph import Graph, Node, Step
+
+GAP = -1.0  # what a layer without a partner costs
+SHAPE, KIND, LIKE = 6.0, 4.0, 1.0  # what the same shapes, the same kind, a related kind speak
+CONV, DENSE = ("conv", "conv_transpose"), ("dense", "matmul", "embedding")
+IN_ORDER = ("weight", "bias", "scale", "shift", "mean", "var")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """One layer that holds tensors, at its first run: where it stands in its network."""
+
+    node: Node
+    tensors: Mapping[str, str]  # role -> the port's name
+    shapes: Mapping[str, tuple[int, ...]]  # role -> in PyTorch's axes
+    depth: int  # holders on the longest way from an input to here
+    height: int  # and from here to an output
+    place: int  # in the order of execution
+    before: frozenset[tuple[object, ...]] = frozenset()  # what the holders read by it are like
+    after: frozenset[tuple[object, ...]] = frozenset()
+
+    @property
+    def like(self) -> tuple[object, ...]:
+        return self.node.kind, tuple(sorted(self.shapes.items()))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A layer of each side, and what speaks for them being the same one."""
+
+    torch: Holder
+    keras: Holder
+    evidence: tuple[str, ...]  # of "shape", "kind", "neighbours", "depth", "name", "given"
+
+
+@dataclass
+class Pairs:
+    """Every layer that holds tensors, with its partner or without."""
+
+    pairs: list[Pair] = field(default_factory=list)
+    torch: list[Holder] = field(default_factory=list)  # that have none
+    keras: list[Holder] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Net:
+    """A graph with its ways through it worked out."""
+
+    graph: Graph
+
+    @cached_property
+    def maker(self) -> dict[str, Node]:
+        """The node that made each value."""
+        return {value: node for node in self.graph.nodes for value in node.writes}
+
+    @cached_property
+    def readers(self) -> dict[str, list[Node]]:
+        """Who reads each value."""
+        found: dict[str, list[Node]] = {}
+        for node in self.graph.nodes:
+            for value in dict.fromkeys(node.reads):
+                found.setdefault(value, []).append(node)
+        return found
+
+    def sources(self, node: Node) -> list[Node]:
+        """The nodes that made what it reads."""
+        return [self.maker[value] for value in dict.fromkeys(node.reads) if value in self.maker]
+
+    def targets(self, node: Node) -> list[Node]:
+        """The nodes that read what it makes."""
+        return [reader for value in node.writes for reader in self.readers.get(value, [])]
+
+
+def paired(
+    torch: Graph, keras: Graph, given: Mapping[str, str] | None = None, names: bool = True
+) -> Pairs:
+    """Partners of all layers that hold tensors. `given`: torch layer -> keras layer, from a map.
+
+    DataError where `given` names a layer that a port does not have.
+    """
+    sides = {"torch": holders(torch, first=True), "keras": holders(keras, first=False)}
+    chosen = forced(sides, given or {})
+    lists = {
+        side: [h for h in found if h.node.name not in {getattr(p, side).node.name for p in chosen}]
+        for side, found in sides.items()
+    }
+    matched = aligned(lists["torch"], lists["keras"], names)
+    matched += second_chance(lists["torch"], lists["keras"], matched)
+    result = Pairs(chosen + matched)
+    for side in ("torch", "keras"):
+        taken = {id(getattr(pair, side)) for pair in result.pairs}
+        getattr(result, side).extend(h for h in sides[side] if id(h) not in taken)
+    result.pairs.sort(key=lambda pair: pair.torch.place)
+    return result
+
+
+def forced(sides: Mapping[str, Sequence[Holder]], given: Mapping[str, str]) -> list[Pair]:
+    """The pairs that the user's map states."""
+    chosen = []
+    for ours, theirs in given.items():
+        both = []
+        for side, name in (("torch", ours), ("keras", theirs)):
+            known = {holder.node.name: holder for holder in sides[side]}
+            if name not in known:
+                near = ", ".join(list(known)[:5])
+                raise DataError(
+                    f"--map: expected a layer of the {side} port that holds tensors ({near}, ...), "
+                    f"found {name!r}"
+                )
+            both.append(known[name])
+        chosen.append(Pair(both[0], both[1], ("given",)))
+    return chosen
+
+
+# -------------------------------------------------------------------------------- where it stands
+
+
+def holders(graph: Graph, first: bool) -> list[Holder]:
+    """Every layer with tensors, in an order that does not depend on how branches were written.
+
+    `first`: whether the port's kernels have PyTorch's axes.
+    """
+    net = Net(graph)
+    known: dict[str, Holder] = {}
+    seen: set[tuple[str, ...]] = set()
+    depth, height = ways(net, down=True), ways(net, down=False)
+    for place, node in enumerate(graph.nodes):
+        held = tuple(sorted(node.tensors.values()))
+        if held and held not in seen:
+            seen.add(held)
+            shapes = {
+                role: torch_shape(node, role, graph.tensors[name].shape, first)
+                for role, name in node.tensors.items()
+            }
+            known[node.name] = Holder(
+                node, node.tensors, shapes, depth[node.name], height[node.name], place
+            )
+    near_before, near_after = nearest(net, known, down=False), nearest(net, known, down=True)
+    placed = {
+        name: Holder(
+            h.node,
+            h.tensors,
+            h.shapes,
+            h.depth,
+            h.height,
+            h.place,
+            frozenset(known[n].like for n in near_before[name]),
+            frozenset(known[n].like for n in near_after[name]),
+        )
+        for name, h in known.items()
+    }
+    return [placed[name] for name in written_out(net, depth, known)]
+
+
+def ways(net: Net, down: bool) -> dict[str, int]:
+    """Nodes with tensors on the longest way to each node: from the inputs, or from the outputs."""
+    found: dict[str, int] = {}
+    nodes = net.graph.nodes if down else list(reversed(net.graph.nodes))
+    for node in nodes:
+        near = net.sources(node) if down else net.targets(node)
+        found[node.name] = bool(node.tensors) + max((found.get(n.name, 0) for n in near), default=0)
+    return found
+
+
+def nearest(net: Net, known: Mapping[str, Holder], down: bool) -> dict[str, set[str]]:
+    """For each node the next holders on every way on from it, or back."""
+    found: dict[str, set[str]] = {}
+    nodes = list(reversed(net.graph.nodes)) if down else net.graph.nodes
+    for node in nodes:
+        near: set[str] = set()
+        for other in net.targets(node) if down else net.sources(node):
+            near |= {other.name} if other.name in known else found.get(other.name, set())
+        found[node.name] = near
+    return found
+
+
+def written_out(net: Net, depth: Mapping[str, int], known: Mapping[str, Holder]) -> list[str]:
+    """The holders branch by branch, from the outputs back, the longer branch first."""
+    order: list[str] = []
+    done: set[str] = set()
+    place = {node.name: index for index, node in enumerate(net.graph.nodes)}
+
+    def rank(node: Node) -> tuple[object, ...]:
+        like = str(known[node.name].like) if node.name in known else ""
+        return -depth[node.name], like, place[node.name]
+
+    ends = [net.maker[value] for value in net.graph.outputs.values() if value in net.maker]
+    ends += [node for node in reversed(net.graph.nodes) if not net.targets(node)]  # unused heads
+    for end in ends:
+        stack: list[tuple[Node, bool]] = [(end, False)]
+        while stack:
+            node, ready = stack.pop()
+            if ready:
+                order += [node.name] if node.name in known else []
+            elif node.name not in done:
+                done.add(node.name)
+                stack.append((node, True))
+                near = sorted(net.sources(node), key=rank)
+                stack += [(source, False) for source in reversed(near)]
+    return order
+
+
+def torch_shape(node: Node, role: str, shape: tuple[int, ...], first: bool) -> tuple[int, ...]:
+    """A tensor's shape in PyTorch's axes."""
+    return shape if first else shape_after(shape, to_torch(node, role, shape))
+
+
+def shape_after(shape: tuple[int, ...], moves: Sequence[Step]) -> tuple[int, ...]:
+    for word, axes in moves:
+        if word == "transpose":
+            shape = tuple(shape[i] for i in axes)
+        else:
+            known = -prod(axes) if -1 in axes else 1
+            shape = tuple(prod(shape) // known if n == -1 else n for n in axes)
+    return shape
+
+
+def to_torch(node: Node, role: str, shape: tuple[int, ...]) -> tuple[Step, ...]:
+    """What takes a Keras tensor to PyTorch's axes, by the kind of layer that holds it.
+
+    Kernels (h, w, in, out) -> (out, in, h, w), of any number of places; those of a depthwise
+    convolution (h, w, in, each) -> (in * each, 1, h, w); of a transposed one (h, w, out, in) ->
+    (in, out, h, w); dense (in, out) -> (out, in). What is one number a channel stays.
+    """
+    n = len(shape)
+    if role != "weight":
+        spread = n > 1 and prod(shape) == shape[-1]  # (1, 1, C): one number a channel
+        return (("reshape", (-1,)),) if spread and node.kind == "prelu" else ()
+    if node.kind == "conv" and n >= 3:
+        places = tuple(range(n - 2))
+        if node.settings.get("groups", 1) == shape[-2] > 1 and is_depthwise(node, shape):
+            return (
+                ("transpose", (n - 2, n - 1, *places)),
+                ("reshape", (-1, 1, *shape[:-2])),
+            )
+        return (("transpose", (n - 1, n - 2, *places)),)
+    if node.kind == "conv_transpose" and n >= 3:
+        return (("transpose", (n - 1, n - 2, *range(n - 2))),)
+    return (("transpose", (1, 0)),) if node.kind == "dense" and n == 2 else ()
+
+
+def is_depthwise(node: Node, shape: tuple[int, ...]) -> bool:
+    """Whether the kernel is (h, w, in, each), of a layer of its own in Keras."""
+    return int(node.settings.get("channels", 0)) == shape[-2] * shape[-1]
+
+
+# ------------------------------------------------------------------------------------- alignment
+
+
+def aligned(torch: Sequence[Holder], keras: Sequence[Holder], names: bool) -> list[Pair]:
+    """The pairs of the best alignment of the two lists."""
+    rows, columns = len(torch), len(keras)
+    scores = np.array([[score(t, k, names) for k in keras] for t in torch]).reshape(rows, columns)
+    best: NDArray[np.float64] = np.zeros((rows + 1, columns + 1))
+    best[:, 0], best[0, :] = GAP * np.arange(rows + 1), GAP * np.arange(columns + 1)
+    for i in range(1, rows + 1):
+        for j in range(1, columns + 1):
+            together = best[i - 1, j - 1] + scores[i - 1, j - 1]
+            best[i, j] = max(together, best[i - 1, j] + GAP, best[i, j - 1] + GAP)
+    found, i, j = [], rows, columns
+    while i and j:
+        if best[i, j] == best[i - 1, j - 1] + scores[i - 1, j - 1]:
+            i, j = i - 1, j - 1
+            found.append(Pair(torch[i], keras[j], evidence(torch[i], keras[j])))
+        elif best[i, j] == best[i - 1, j] + GAP:
+            i -= 1
+        else:
+            j -= 1
+    return found[::-1]
+
+
+def second_chance(
+    torch: Sequence[Holder], keras: Sequence[Holder], matched: Sequence[Pair]
+) -> list[Pair]:
+    """Of those left over, the ones that are like exactly one on the other side, in any order."""
+    left = [
+        [h for h in side if id(h) not in {id(getattr(p, name)) for p in matched}]
+        for name, side in (("torch", torch), ("keras", keras))
+    ]
+    found = []
+    for holder in left[0]:
+        alike = [k for k in left[1] if k.like == holder.like]
+        twins = [t for t in left[0] if t.like == holder.like]
+        if len(alike) == len(twins) == 1:
+            found.append(Pair(holder, alike[0], evidence(holder, alike[0])))
+    return found
+
+
+def score(t: Holder, k: Holder, names: bool) -> float:
+    """How much speaks for the pair; far below two gaps where it cannot be one."""
+    known = kinds(t.node.kind, k.node.kind)
+    if not known:
+        return 4 * GAP
+    main = shared_role(t, k)
+    same = main is not None and t.shapes[main] == k.shapes[main]
+    if not same and sizes(t) != sizes(k) and known < KIND:
+        return 4 * GAP
+    total = known + (SHAPE if same else likeness(t, k))
+    total += 0.5 * (t.shapes.keys() == k.shapes.keys())
+    total += 0.5 * (t.before == k.before) + 0.5 * (t.after == k.after)
+    total += 0.3 * (t.depth == k.depth) + 0.3 * (t.height == k.height)
+    return total + (0.4 * name_likeness(t.node.name, k.node.name) if names else 0.0)
+
+
+def kinds(a: str, b: str) -> float:
+    """How much the kinds alone speak for a pair; 0: it is none."""
+    if a == b:
+        return KIND
+    related = ({*CONV, *DENSE}, {"batch_norm", "layer_norm", "group_norm"})
+    return LIKE if any({a, b} <= kin for kin in related) else 0.0
+
+
+def shared_role(t: Holder, k: Holder) -> str | None:
+    """The role that tells most of both."""
+    return next((r for r in (*IN_ORDER, *t.shapes) if r in t.shapes and r in k.shapes), None)
+
+
+def sizes(h: Holder) -> int:
+    """Numbers in what tells most of it."""
+    main = next((r for r in IN_ORDER if r in h.shapes), None)
+    return prod(h.shapes[main]) if main else sum(map(prod, h.shapes.values()))
+
+
+def likeness(t: Holder, k: Holder) -> float:
+    """Of shapes that are not the same: axes that agree."""
+    main = shared_role(t, k)
+    if main is None:
+        return -KIND
+    a, b = t.shapes[main], k.shapes[main]
+    if prod(a) == prod(b):
+        return 2.0
+    return -2.0 + sum(x == y for x, y in zip(a, b, strict=False)) / max(len(a), len(b))
+
+
+def name_likeness(a: str, b: str) -> float:
+    """Of the numbers and letters in two names."""
+    left, right = (" ".join(findall(r"[a-z]+|\d+", name.lower())) for name in (a, b))
+    return SequenceMatcher(None, left, right, autojunk=False).ratio()
+
+
+def evidence(t: Holder, k: Holder) -> tuple[str, ...]:
+    """What speaks for a pair, in words."""
+    main = shared_role(t, k)
+    said = {
+        "kind": t.node.kind == k.node.kind,
+        "shape": main is not None and t.shapes[main] == k.shapes[main],
+        "neighbours": t.before == k.before and t.after == k.after,
+        "depth": (t.depth, t.height) == (k.depth, k.height),
+        "name": name_likeness(t.node.name, k.node.name) > 0.8,
+    }
+    return tuple(word for word, holds in said.items() if holds)
