@@ -66,7 +66,14 @@ class Graph:
         """What `to_note` made, after its journey through JSON."""
         known = dict(note)
         nodes = [
-            Node(**{**n, "reads": tuple(n["reads"]), "writes": tuple(n["writes"])})
+            Node(
+                **{
+                    **n,
+                    "reads": tuple(n["reads"]),
+                    "writes": tuple(n["writes"]),
+                    "settings": {key: tupled(value) for key, value in n["settings"].items()},
+                }
+            )
             for n in known.pop("nodes")
         ]
         tensors = {
@@ -75,6 +82,13 @@ class Graph:
         }
         shapes = {name: tuple(shape) for name, shape in known.pop("shapes").items()}
         return Graph(nodes=nodes, tensors=tensors, shapes=shapes, **known)
+
+
+def tupled(value: Any) -> Any:
+    """With tuples where JSON has lists."""
+    if isinstance(value, Mapping):
+        return {key: tupled(each) for key, each in value.items()}
+    return tuple(map(tupled, value)) if isinstance(value, (list, tuple)) else value
 
 
 # What a value of one side becomes on the other: reshapes and transposes, one after the other. In a

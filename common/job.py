@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from common.graph import Moves
+from common.graph import Moves, tupled
 from common.layout import Layout
 from common.locate import locate
 from common.recipe import Recipe
@@ -131,6 +131,19 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class Repair:
+    """An operation to be done otherwise, in NumPy: what the other port does in its place."""
+
+    node: str
+    kind: str = ""  # of common/operations.py; empty: the node itself, after `before`
+    settings: dict[str, Any] = field(default_factory=dict)
+    tensors: dict[str, str] = field(default_factory=dict)  # role -> key of the file
+    reads: tuple[Moves, ...] = ()  # what takes each value that it reads to PyTorch's axes
+    makes: Moves = ()  # what takes the result, in PyTorch's axes, to the port's
+    before: tuple[tuple[str, dict[str, Any]], ...] = ()  # done to its first read first
+
+
+@dataclass(frozen=True)
 class ReplayJob:
     """Run parts of the port that was looked at last, each on its own, forward and backward."""
 
@@ -139,6 +152,7 @@ class ReplayJob:
     source: str  # safetensors that the feeds are read from
     out: str  # safetensors
     training: bool = False
+    repairs: tuple[Repair, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,7 +190,8 @@ def from_dict(do: str, fields: Mapping[str, Any]) -> Job:
         return LookJob(load_from(fields.pop("load")), **fields)
     if do == "replay":
         units = tuple(unit_from(unit) for unit in fields.pop("units"))
-        return ReplayJob(load_from(fields.pop("load")), units, **fields)
+        repairs = tuple(repair_from(each) for each in fields.pop("repairs", ()))
+        return ReplayJob(load_from(fields.pop("load")), units, **fields, repairs=repairs)
     build = build_from(fields.pop("build"))
     if do == "predict":
         return PredictJob(build, **fields)
@@ -202,10 +217,7 @@ def unit_from(fields: Mapping[str, Any]) -> Unit:
     """A Unit after its journey through JSON."""
 
     def read(feeds: Mapping[str, Any]) -> dict[str, tuple[str, Moves]]:
-        return {
-            value: (key, tuple((word, tuple(axes)) for word, axes in moves))
-            for value, (key, moves) in feeds.items()
-        }
+        return {value: (key, moves_from(moves)) for value, (key, moves) in feeds.items()}
 
     return Unit(
         fields["name"],
@@ -213,6 +225,24 @@ def unit_from(fields: Mapping[str, Any]) -> Unit:
         read(fields["feeds"]),
         tuple(fields["targets"]),
         read(fields["gradients"]),
+    )
+
+
+def moves_from(moves: Sequence[Any]) -> Moves:
+    """Moves after their journey through JSON."""
+    return tuple((word, tuple(axes)) for word, axes in moves)
+
+
+def repair_from(fields: Mapping[str, Any]) -> Repair:
+    """A Repair after its journey through JSON."""
+    return Repair(
+        **{
+            **fields,
+            "settings": tupled(fields["settings"]),
+            "reads": tuple(moves_from(moves) for moves in fields["reads"]),
+            "makes": moves_from(fields["makes"]),
+            "before": tuple((kind, tupled(settings)) for kind, settings in fields["before"]),
+        }
     )
 
 

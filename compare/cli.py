@@ -139,6 +139,10 @@ def parser() -> argparse.ArgumentParser:
     add_execution(check)
     check.set_defaults(command=run_command, train=False)
 
+    verify = commands.add_parser("verify", help="are two ports of anybody's the same network?")
+    add_ports(verify)
+    verify.set_defaults(command=verify_command)
+
     bench = commands.add_parser("bench", help="throughput, start-up and memory of both")
     add_model(bench)
     add_training(bench, train=False)
@@ -187,7 +191,18 @@ def parser() -> argparse.ArgumentParser:
     add_workers(selfcheck)
     selfcheck.set_defaults(command=selfcheck_command)
 
-    for command in (run, check, bench, listing, describe, judge, report, predict, selfcheck):
+    for command in (
+        run,
+        check,
+        verify,
+        bench,
+        listing,
+        describe,
+        judge,
+        report,
+        predict,
+        selfcheck,
+    ):
         command.add_argument("--json", metavar="FILE", help="write the result as JSON; - prints it")
         command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return top
@@ -196,6 +211,52 @@ def parser() -> argparse.ArgumentParser:
 def add_model(command: argparse.ArgumentParser, required: bool = True) -> None:
     command.add_argument("--model", required=required, metavar="NAME", help="see `compare list`")
     command.add_argument("--seed", type=seed, default=0, help="of weights and order (0)")
+
+
+def add_ports(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "torch", metavar="TORCH", help="package.module:callable or file.py:callable"
+    )
+    command.add_argument("keras", metavar="KERAS", help="the same of the Keras port")
+    command.add_argument(
+        "--input", action="append", required=True, type=shape, metavar="CxHxW", dest="inputs",
+        help="shape of an input, channels first, without the batch; once for each input",
+    )  # fmt: skip
+    for side in ("torch", "keras"):
+        command.add_argument(
+            f"--{side}-args", type=keywords, default={}, metavar="JSON",
+            help=f"keyword arguments of the {side} callable",
+        )  # fmt: skip
+        command.add_argument(
+            f"--{side}-weights", default="", metavar="FILE", help="judge these weights as they are"
+        )
+    command.add_argument("--trust", action="store_true", help="weights files may hold code")
+    command.add_argument("--map", type=Path, metavar="FILE", help="which layer is which, as JSON")
+    command.add_argument("--save-map", type=Path, metavar="FILE", help="write what was found")
+    command.add_argument("--batch", type=count, default=0, help="samples of the probe")
+    command.add_argument("--probe", type=Path, metavar="FILE.npz", help="inputs to use")
+    command.add_argument("--seed", type=seed, default=0, help="of probe and weights (0)")
+    command.add_argument("--out", type=Path, metavar="DIR", help="run folder (runs/...)")
+    add_workers(command)
+
+
+def shape(text: str) -> tuple[int, ...]:
+    """3x224x224."""
+    parts = text.lower().split("x")
+    if not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(f"expected a shape such as 3x224x224, got {text!r}")
+    return tuple(int(part) for part in parts)
+
+
+def keywords(text: str) -> dict[str, Any]:
+    """A JSON object."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"expected a JSON object of arguments, got {text!r}")
+    return value
 
 
 def add_training(command: argparse.ArgumentParser, train: bool = True) -> None:
@@ -356,6 +417,41 @@ def draw_curves(given: argparse.Namespace, result: Document) -> None:
 
     if getattr(given, "curves", None):
         curves(result, given.curves)
+
+
+def verify_command(given: argparse.Namespace, arguments: list[str]) -> int:
+    """`compare verify`."""
+    from compare.folder import write_text
+    from compare.ports import document, maps, report
+    from compare.ports.verify import Request, verify
+
+    check_outputs(given)
+    both = {side: getattr(given, f"{side}_args") for side in ("torch", "keras")}
+    held = {side: getattr(given, f"{side}_weights") for side in ("torch", "keras")}
+    pythons = {"torch": given.torch_python, "keras": given.keras_python}
+    request = Request(
+        torch=given.torch,
+        keras=given.keras,
+        inputs=tuple(given.inputs),
+        arguments=both,
+        weights={side: path for side, path in held.items() if path},
+        map=maps.read(given.map) if given.map else None,
+        batch=given.batch,
+        probe=given.probe,
+        seed=given.seed,
+        trust=given.trust,
+        python={side: path for side, path in pythons.items() if path},
+        out=given.out,
+        timeout=given.timeout,
+        quiet=given.quiet,
+    )
+    result = verify(request, lambda seen: document.of(seen, arguments))
+    text = report.text(result)
+    write_text(Path(result["run"]) / "report.txt", text)
+    if given.save_map:
+        maps.write(given.save_map, result)
+    show(given, text, result)
+    return int(result["exit_status"])
 
 
 def bench_command(given: argparse.Namespace, arguments: list[str]) -> int:

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common import reference, rules
+from common.activations import ACTIVATIONS, cause_of
 from common.layout import nhwc_order
 from common.rules import window_count
 from common.spec import Layer, Shape
-from compare.activations import ACTIVATIONS, cause_of
 from compare.rounding import FORMATS, rounded
 
 Array = NDArray[Any]

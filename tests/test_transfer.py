@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from common.graph import Node, back, moved
-from compare.pairing import shape_after, to_torch
+from compare.ports.pairing import shape_after, to_torch
 
 
 def node(kind: str, **settings: object) -> Node:

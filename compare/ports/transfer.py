@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.graph import Graph, Moves, Node, back, moved
-from compare.pairing import Holder, Net, Pairs, shape_after, to_torch
+from compare.ports.pairing import Holder, Net, Pairs, shape_after, to_torch
 
 Array = NDArray[Any]
 # What hands every number of its input on to its own place.

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.graph import Graph, Moves, Node, moved
-from compare.pairing import Net, Pairs
-from compare.transfer import FLATTENS
+from compare.ports.pairing import Net, Pairs
+from compare.ports.transfer import FLATTENS
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -242,9 +242,20 @@ def made_by_pairs(torch: Graph, keras: Graph, cuts: Cuts, pairs: Pairs) -> Itera
             runs["torch"][held(pair.torch.node)], runs["keras"][held(pair.keras.node)], strict=False
         ):
             for ours, theirs in zip(t.writes, k.writes, strict=False):
-                moves = next(ways_between(keras.shapes[theirs], torch.shapes[ours], keras), None)
+                shapes = keras.shapes[theirs], torch.shapes[ours]
+                moves = next(ways_between(*shapes, keras), by_rank(*shapes, keras))
                 if moves is not None and cuts.free(ours, theirs):
                     yield Cut(ours, theirs, moves, "layers")
+
+
+def by_rank(keras: Shape, torch: Shape, graph: Graph) -> Moves | None:
+    """For maps of different sizes and as many channels: the layer after them may take either."""
+    n = len(keras) + 1
+    if len(keras) != len(torch) or n < 3:
+        return None
+    if graph.channels == "last" and keras[-1] == torch[0]:
+        return (("transpose", (0, n - 1, *range(1, n - 1))),)
+    return () if keras[0] == torch[0] else None
 
 
 def same_work(a: str, b: str) -> bool:

@@ -1,0 +1,143 @@
+"""What one operation of a port should make, in NumPy: the spec's ops and those that no spec has.
+
+Arrays are (N, C, ...), channels first. Used to prove causes on one layer alone, never to pass one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common import reference
+from common.activations import ACTIVATIONS, gelu, gelu_tanh, sigmoid
+from common.spec import Layer
+
+Array = NDArray[Any]
+Settings = Mapping[str, Any]
+Op = Callable[[Settings, Sequence[Array], Mapping[str, Array]], Array]
+CONSTANTS = {"slope", "alpha", "operand", "scale", "offset", "low", "high", "eps"}
+
+
+def computable(kind: str) -> bool:
+    return kind in reference.OPS or kind in OPS
+
+
+def compute(
+    kind: str, settings: Settings, sources: Sequence[Array], own: Mapping[str, Array]
+) -> Array:
+    """One operation in float64. KeyError: it is not known; ValueError: something does not fit."""
+    xs = [np.asarray(x, dtype=np.float64) for x in sources]
+    held = {role: np.asarray(x, dtype=np.float64) for role, x in own.items()}
+    if kind in OPS:
+        return np.asarray(OPS[kind](settings, xs, held))
+    return reference.apply(Layer("", kind, DEFAULTS.get(kind, {}) | dict(settings)), xs, held)
+
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "conv": {"dilation": (1, 1), "groups": 1, "padding": ((0, 0), (0, 0)), "stride": (1, 1)},
+    "max_pool": {"dilation": (1, 1), "padding": ((0, 0), (0, 0)), "ceil": False},
+    "avg_pool": {"padding": ((0, 0), (0, 0)), "ceil": False, "count_border": True},
+}
+
+
+def relu(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    """max(x, 0), with a slope below, a cut above, and a threshold where they are set."""
+    threshold, slope = float(a.get("threshold") or 0.0), float(a.get("slope") or 0.0)
+    y = np.where(xs[0] >= threshold, xs[0], slope * (xs[0] - threshold))
+    cut = a.get("cut")
+    return np.minimum(y, float(cut)) if cut is not None else y
+
+
+def leaky_relu(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    return np.where(xs[0] > 0, xs[0], float(a["slope"]) * xs[0])
+
+
+def elu(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    alpha = float(a.get("alpha", 1.0))
+    return np.where(xs[0] > 0, xs[0], alpha * np.expm1(np.minimum(xs[0], 0)))
+
+
+def any_gelu(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    return gelu_tanh(xs[0]) if a.get("approximate") == "tanh" else gelu(xs[0])
+
+
+def softmax(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    axis = int(a.get("axis", 1))
+    e = np.exp(xs[0] - xs[0].max(axis=axis, keepdims=True))
+    return np.asarray(e / e.sum(axis=axis, keepdims=True))
+
+
+def global_avg_pool(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    return np.asarray(xs[0].mean(axis=tuple(range(2, xs[0].ndim))))
+
+
+def global_max_pool(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    return np.asarray(xs[0].max(axis=tuple(range(2, xs[0].ndim))))
+
+
+def max_pool(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    """With zeros around, where the settings say so: what a padding layer before it does."""
+    settings = DEFAULTS["max_pool"] | dict(a)
+    view = reference.windows(xs[0], settings, settings["size"], float(a.get("fill", -np.inf)))
+    return np.asarray(view.max(axis=(-1, -2)))
+
+
+def scaled(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    return np.asarray(xs[0] * a["scale"] + a.get("offset", 0.0))
+
+
+def of(name: str) -> Op:
+    """One of the activations."""
+    return lambda a, xs, own: ACTIVATIONS[name](xs[0])
+
+
+OPS: dict[str, Op] = {
+    "relu": relu,
+    "leaky_relu": leaky_relu,
+    "elu": elu,
+    "gelu": any_gelu,
+    "softmax": softmax,
+    "max_pool": max_pool,
+    "global_avg_pool": global_avg_pool,
+    "global_max_pool": global_max_pool,
+    "rescale": scaled,
+    "silu": of("silu"),
+    "selu": of("selu"),
+    "mish": of("mish"),
+    "softplus": of("softplus"),
+    "softsign": of("softsign"),
+    "hard_sigmoid": of("hard sigmoid"),
+    "hard_swish": of("hard swish"),
+    "log_softmax": of("log softmax"),
+    "identity": lambda a, xs, own: xs[0],
+}
+
+
+def in_float32(kind: str, settings: Settings, sources: Sequence[Array]) -> Array | None:
+    """The same with its constants rounded to float32, as TensorFlow keeps some in a float64 net."""
+    x = np.asarray(sources[0], dtype=np.float64)
+    short = {
+        key: float(np.float32(value))
+        if key in CONSTANTS and isinstance(value, (int, float)) and not isinstance(value, bool)
+        else value
+        for key, value in settings.items()
+    }
+    if kind == "gelu":
+        if settings.get("approximate") == "tanh":
+            return gelu_tanh(x, float(np.float32(0.044715)))
+        return gelu(x, float(np.float32(math.sqrt(0.5))))
+    if kind in ("hard_sigmoid", "hard_swish"):
+        part = np.clip(x + 3, 0, 6) * float(np.float32(1 / 6))
+        return part if kind == "hard_sigmoid" else x * part
+    if kind == "selu":
+        alpha, scale = np.float32(1.6732632423543772), np.float32(1.0507009873554805)
+        return np.asarray(
+            float(scale) * np.where(x > 0, x, float(alpha) * np.expm1(np.minimum(x, 0)))
+        )
+    if kind == "silu":
+        return np.asarray(x * sigmoid(x))
+    return compute(kind, short, sources, {}) if kind in OPS and short != dict(settings) else None

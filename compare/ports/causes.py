@@ -1,0 +1,569 @@
+"""Why a part errs: what differs between the two ports there, proven on that part alone.
+
+First the part is narrowed down: what it makes on the way is compared with what PyTorch's makes, and
+its end is run on PyTorch's numbers from in between. Of the operation that is left, the settings of
+both sides are tried: only those without which the error stays are causes. Where no setting differs,
+the catalogue of variants is tried (compare/variants.py). What nothing explains stays unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common import reference
+from common.graph import Moves, Node, back, moved
+from common.job import Repair, Unit
+from common.operations import DEFAULTS, computable, compute, in_float32
+from common.spec import Layer
+from compare import fixes
+from compare.causes import FLOAT64, proven
+from compare.evidence import relative_error
+from compare.ports.cuts import Cut, Part, by_rank, part, way_by_value, ways_between
+from compare.ports.judge import Fault
+from compare.ports.verify import Seen
+from compare.thresholds import FORWARD_FLOAT64
+from compare.variants import ANYWHERE, VARIANTS, Case
+
+Array = NDArray[Any]
+KNOWN = "float32-constants"  # a known difference, which is no fault
+RIGHT = 1e-9  # a reference this close to a port computes what it computes
+STILL = {"identity", "dropout"}  # do nothing in evaluation
+PADDED = {"conv", "max_pool", "avg_pool"}
+ACTIVATIONS_OF_KIND = {
+    "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign",
+    "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "softmax", "log_softmax",
+}  # fmt: skip
+UNHEARD = {
+    "compute_dtype",
+    "dtype",
+    "keep",
+    "bias_",
+    "axis",
+    "rate",
+    "keepdims",
+    "fill_",
+    "activation",
+}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One difference, its proof, and what to write instead."""
+
+    id: str | None = None
+    phrase: str = ""
+    before: float | None = None
+    after: float | None = None
+    also: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
+    fix: Mapping[str, str] | None = None
+    torch: str = ""  # the operations themselves, where the part was narrowed down
+    keras: str = ""
+    repairs: tuple[Repair, ...] = ()  # of the Keras port, so that it does what PyTorch's does
+
+
+@dataclass
+class Middle:
+    """What is left of a part: the nodes of either side, what they read, and what they make."""
+
+    torch: list[Node]
+    keras: list[Node]
+    local: Mapping[str, Cut]  # every value of Keras that is known to stand for one of PyTorch's
+    cut: Cut  # what they make
+    due: Array  # by PyTorch, in its axes
+    made: Array | None  # by Keras on PyTorch's numbers, in PyTorch's axes
+    error: float
+    after: float | None = None  # of the part's end, run on PyTorch's numbers
+    reader: Node | None = None  # of Keras, which reads what PyTorch first does something to
+
+
+def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
+    """Every cause of one fault; one without an id where nothing explains it."""
+    if fault.cause:
+        return [Cause(fault.cause, fault.detail, fault.error, fault.after, fix=fault.fix)]
+    if fault.rung not in (1, 3) or fault.part not in seen.parts:
+        return [Cause(before=fault.error)]
+    with np.errstate(all="ignore"):
+        middle = narrowed(seen, fault, number)
+        if middle is None:
+            return [Cause(before=fault.error)]
+        found = causes_of(seen, middle)
+    names = ", ".join(n.name for n in middle.torch), ", ".join(n.name for n in middle.keras)
+    return [replace(cause, torch=names[0], keras=names[1]) for cause in found]
+
+
+# ------------------------------------------------------------------------------- narrowing it down
+
+
+def narrowed(seen: Seen, fault: Fault, number: int) -> Middle | None:
+    """The smallest pair of pieces of both parts that still differs."""
+    cut, own = seen.cut_of(fault.part), seen.parts[fault.part]
+    mine = part(seen.torch.net, cut.torch, seen.cuts.by_torch)
+    if any(source not in seen.cuts.by_keras for source in own.sources):
+        return None
+    local = dict(seen.cuts.by_keras)
+    made = seen.replayed.value(fault.part, cut.keras)
+    if len(own.nodes) == len(mine.nodes) == 1 and alike_sources(seen, mine, own):
+        return piece(seen, local, mine.nodes, own.nodes, cut, made)
+    inside = inner_values(seen, fault, number)
+    for value in [v for node in own.nodes for v in node.writes if v != cut.keras]:
+        for candidate in [v for node in mine.nodes for v in node.writes if v != cut.torch]:
+            moves = equal_way(inside.get(value), seen.torch.value(candidate), seen)
+            if moves is not None:
+                local[value] = Cut(candidate, value, moves, "values")
+    final = ending(seen, fault, number, cut, local)
+    if final is None:
+        theirs = {c.torch: c for c in local.values()}
+        torch = part(seen.torch.net, cut.torch, theirs).nodes
+        return piece(seen, local, torch, part(seen.keras.net, cut.keras, local).nodes, cut, made)
+    value, candidate, after = final
+    end = Cut(candidate, value, last_way(seen, value, candidate), "")
+    if value in local:
+        return misread(seen, local, own, end, after)
+    theirs = {c.torch: c for c in local.values()}
+    torch = part(seen.torch.net, candidate, theirs, itself=False).nodes
+    keras = part(seen.keras.net, value, local).nodes
+    return piece(seen, local, torch, keras, end, inside.get(value), after)
+
+
+def alike_sources(seen: Seen, ours: Part, theirs: Part) -> bool:
+    """Whether both read the same values."""
+    return set(ours.sources) == {seen.cuts.by_keras[s].torch for s in theirs.sources}
+
+
+def misread(
+    seen: Seen, local: Mapping[str, Cut], own: Part, end: Cut, after: float
+) -> Middle | None:
+    """Keras reads one value where PyTorch reads another: what leads from one to the other."""
+    got = local[end.keras].torch
+    reader = next((n for n in own.nodes if end.keras in n.reads), None)
+    on_the_way = part(seen.torch.net, end.torch, {got: local[end.keras]})
+    beyond = part(seen.torch.net, got, {end.torch: local[end.keras]})
+    made = back_moved(seen, end, got)
+    error = relative_error(made, seen.torch.value(end.torch))
+    middle = Middle([], [], local, end, seen.torch.value(end.torch), made, error, after, reader)
+    if on_the_way.sources == (got,):
+        middle.torch = [n for n in on_the_way.nodes if n.kind not in STILL]
+    elif beyond.sources == (end.torch,):
+        middle.keras = [n for n in beyond.nodes if n.kind not in STILL]  # by PyTorch's names
+    return middle
+
+
+def back_moved(seen: Seen, end: Cut, got: str) -> Array | None:
+    """What Keras reads, as PyTorch has it, in the shape of what it should read."""
+    x, due = seen.torch.value(got), seen.torch.value(end.torch)
+    return x.reshape(due.shape) if x.size == due.size else None
+
+
+def piece(
+    seen: Seen,
+    local: Mapping[str, Cut],
+    torch: Sequence[Node],
+    keras: Sequence[Node],
+    cut: Cut,
+    made: Array | None,
+    after: float | None = None,
+) -> Middle:
+    """What is left, with its numbers."""
+    due = seen.torch.value(cut.torch)
+    try:
+        ours = moved(made, cut.moves) if made is not None else None
+    except ValueError:
+        ours = None
+    return Middle(
+        [n for n in torch if n.kind not in STILL],
+        [n for n in keras if n.kind not in STILL],
+        local,
+        cut,
+        due,
+        ours,
+        relative_error(ours, due),
+        after,
+    )
+
+
+def inner_values(seen: Seen, fault: Fault, number: int) -> dict[str, Array]:
+    """What a part of Keras makes on its way, on PyTorch's numbers."""
+    (unit,) = seen.units(False, frozenset([fault.part]))
+    own = seen.parts[fault.part]
+    values = tuple(v for node in own.nodes for v in node.writes)
+    wanted = replace(unit, targets=values, gradients={})
+    replay = seen.room.replay("keras", f"inside-{number}", [wanted], source_of(seen))
+    left = replay.by_unit.get(unit.name, {})
+    return {k.removeprefix("value:"): x for k, x in left.items() if k.startswith("value:")}
+
+
+def source_of(seen: Seen) -> Any:
+    return seen.room.path("torch", "look-float64")
+
+
+def equal_way(keras: Array | None, torch: Array, seen: Seen) -> Moves | None:
+    """The moves after which both are equal to rounding."""
+    if keras is None or keras.size != torch.size:
+        return None
+    moves = way_by_value(keras, torch, seen.keras.graph, list(seen.torch.graph.shapes.values()))
+    if moves is None or relative_error(moved(keras, moves), torch) > FORWARD_FLOAT64:
+        return None
+    return moves
+
+
+def last_way(seen: Seen, keras: str, torch: str) -> Moves:
+    shapes = seen.keras.graph.shapes[keras], seen.torch.graph.shapes[torch]
+    found = next(ways_between(*shapes, seen.keras.graph), None)
+    return found if found is not None else by_rank(*shapes, seen.keras.graph) or ()
+
+
+def ending(
+    seen: Seen, fault: Fault, number: int, cut: Cut, local: Mapping[str, Cut]
+) -> tuple[str, str, float] | None:
+    """The earliest value from which on the part is right, PyTorch's there, and the error left."""
+    own = part(seen.keras.net, cut.keras, local)
+    theirs = {c.torch: c for c in local.values()}
+    mine = part(seen.torch.net, cut.torch, theirs)
+    inner = [v for node in own.nodes[:-1] for v in node.writes] + [
+        s for s in own.sources if s in local
+    ]
+    outer = [v for node in mine.nodes for v in node.writes if v != cut.torch] + list(mine.sources)
+    units, tries = [], {}
+    for value in inner:
+        for candidate in outer:
+            if value in local and local[value].torch == candidate:
+                continue
+            shapes = seen.keras.graph.shapes[value], seen.torch.graph.shapes[candidate]
+            if np.prod(shapes[0]) != np.prod(shapes[1]) and len(shapes[0]) != len(shapes[1]):
+                continue
+            moves = last_way(seen, value, candidate)
+            known = {**local, value: Cut(candidate, value, moves, "")}
+            piece = part(seen.keras.net, cut.keras, known)
+            if any(s not in known for s in piece.sources):
+                continue
+            name = f"{value} as {candidate}"
+            feeds = {}
+            for s in piece.sources:
+                way = back(known[s].moves, (-1, *seen.keras.graph.shapes[s]))
+                if seen.keras.graph.shapes[s] != shape_of(seen, known[s]):
+                    way = turned(known[s].moves)
+                feeds[s] = (f"value:{known[s].torch}", way)
+            units.append(Unit(name, piece.names, feeds, (cut.keras,), {}))
+            tries[name] = (value, candidate)
+    if not units or len(units) > 60:
+        return None
+    replay = seen.room.replay("keras", f"ending-{number}", units, source_of(seen))
+    due = seen.torch.value(cut.torch)
+    for name, (value, candidate) in tries.items():
+        made = replay.value(name, cut.keras)
+        if made is None or prod_of(made) != prod_of(due):
+            continue
+        error = relative_error(moved(made, cut.moves), due)
+        if error <= FORWARD_FLOAT64:
+            return value, candidate, error
+    return None
+
+
+def shape_of(seen: Seen, cut: Cut) -> tuple[int, ...]:
+    """The shape that a Keras value has when it stands for PyTorch's."""
+    x = np.empty((1, *seen.torch.graph.shapes[cut.torch]))
+    try:
+        return moved(x, back(cut.moves, (-1, *seen.keras.graph.shapes[cut.keras]))).shape[1:]
+    except (ValueError, AssertionError):
+        return ()
+
+
+def turned(moves: Moves) -> Moves:
+    """The way back of transposes alone, for maps of another size."""
+    return tuple(
+        ("transpose", tuple(int(i) for i in np.argsort(axes)))
+        for word, axes in reversed(moves)
+        if word == "transpose"
+    )
+
+
+def prod_of(x: Array) -> int:
+    return int(np.prod(x.shape))
+
+
+# ---------------------------------------------------------------------------------- what differs
+
+
+def causes_of(seen: Seen, middle: Middle) -> list[Cause]:
+    """By the pieces that are left: something missing, something extra, or one thing otherwise."""
+    torch, keras = merged(middle.torch), merged(middle.keras)
+    if torch and not keras:
+        return [missing(seen, middle, torch)]
+    if keras and not torch:
+        return [extra(seen, middle, keras)]
+    if len(torch) == len(keras) == 1:
+        return one(seen, middle, torch[0], keras[0])
+    if not torch and middle.reader is not None:
+        phrase = f"reads what is torch's {middle.local[middle.cut.keras].torch}, torch's reads "
+        phrase += middle.cut.torch
+        return [Cause("wrong-source", phrase, middle.error, middle.after, (), ("wrong-source",))]
+    return [Cause(before=middle.error)]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One operation with the padding that goes before it."""
+
+    node: Node
+    settings: dict[str, Any]
+    pad: Node | None = None
+
+
+def merged(nodes: Sequence[Node]) -> list[Work]:
+    """Padding layers taken into what reads them."""
+    found: list[Work] = []
+    for node in nodes:
+        before = found[-1].node if found else None
+        sides = before.settings.get("sides", before.settings.get("padding")) if before else None
+        if before is None or before.kind != "pad" or node.kind not in PADDED or sides is None:
+            found.append(Work(node, dict(node.settings)))
+            continue
+        around = node.settings.get("padding", ((0, 0), (0, 0)))
+        both = tuple((a + c, b + d) for (a, b), (c, d) in zip(sides, around, strict=True))
+        more: dict[str, Any] = {"padding": both}
+        if node.kind == "max_pool":
+            more["fill"] = float(before.settings.get("value") or 0.0)
+        if node.kind == "avg_pool":
+            more["count_border"] = True
+        found[-1] = Work(node, {**node.settings, **more}, before)
+    return found
+
+
+def missing(seen: Seen, middle: Middle, torch: Sequence[Work]) -> Cause:
+    """Keras goes on with what PyTorch first does something to."""
+    kinds = [work.node.kind for work in torch]
+    id = "activation-missing" if set(kinds) <= ACTIVATIONS_OF_KIND else "layer-skipped"
+    names = " and ".join(f"{w.node.name} ({w.node.kind})" for w in torch)
+    fix = {"keras": f"add {', '.join(kinds)}", "torch": f"remove {names}"}
+    phrase = f"keras leaves out what torch does in {names}"
+    repairs: tuple[Repair, ...] = ()
+    if middle.reader is not None and all(computable(kind) for kind in kinds):
+        ways = tuple(way_of(seen, middle, value) for value in middle.reader.reads)
+        before = tuple((w.node.kind, w.settings) for w in torch)
+        repairs = (Repair(middle.reader.name, reads=ways, before=before),)
+    return Cause(id, phrase, middle.error, middle.after, (), (id,), fix, repairs=repairs)
+
+
+def way_of(seen: Seen, middle: Middle, value: str) -> Moves:
+    """What takes a value that Keras reads to PyTorch's axes."""
+    if value in middle.local:
+        return middle.local[value].moves
+    sources = [
+        middle.local[s].moves for s in seen.keras.net.maker[value].reads if s in middle.local
+    ]
+    return sources[0] if sources else ()
+
+
+def extra(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause:
+    """Keras does something to what PyTorch hands on as it is."""
+    kinds = [work.node.kind for work in keras]
+    id = "activation-extra" if set(kinds) <= ACTIVATIONS_OF_KIND else "layer-extra"
+    ends = {seen.keras.graph.outputs[name] for _, name in seen.outputs}
+    if kinds == ["softmax"] and set(keras[-1].node.writes) & ends:
+        id = "softmax-or-logits"
+    if kinds[0] in ("rescale", "normalise"):
+        id = "preprocessing-inside"
+    names = " and ".join(f"{w.node.name} ({w.node.kind})" for w in keras)
+    after = middle.after
+    read = next((middle.local[v].torch for v in keras[0].node.reads if v in middle.local), None)
+    if after is None and read is not None and seen.torch.value(read).size == middle.due.size:
+        after = relative_error(seen.torch.value(read).reshape(middle.due.shape), middle.due)
+    fix = {"torch": f"add {', '.join(kinds)}", "keras": f"remove {names}"}
+    repairs = tuple(Repair(w.node.name, "identity", reads=((),)) for w in keras)
+    phrase = f"keras does {names}, torch nothing here"
+    return Cause(id, phrase, middle.error, after, (), (id,), fix, repairs=repairs)
+
+
+def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
+    """One operation of each side on the same numbers."""
+    t, k = ours.node, theirs.node
+    sources = [seen.torch.value(name) for name in (ours.pad or t).reads]
+    own_t, own_k = owned(seen, t, "torch"), owned(seen, k, "keras")
+    right = numbers(t.kind, ours.settings, sources, own_t, middle.due)
+    if right is None or relative_error(right, middle.due) > RIGHT:
+        return [other_kind(middle, t, k, None)]
+    repairs = repaired(seen, middle, ours, theirs)
+    if t.kind != k.kind:
+        return [
+            replace(other_kind(middle, t, k, relative_error(right, middle.due)), repairs=repairs)
+        ]
+    short = in_float32(t.kind, ours.settings, sources)
+    if short is not None and middle.made is not None:
+        after = relative_error(middle.made, short.reshape(middle.due.shape))
+        if after <= min(FORWARD_FLOAT64, 1e-2 * middle.error):
+            return [Cause(KNOWN, "TensorFlow keeps its constants in float32", middle.error, after)]
+    found = by_settings(seen, middle, ours, theirs, sources, own_t, own_k)
+    found = found or [by_catalogue(middle, ours, sources, own_t)]
+    return [replace(found[0], repairs=repairs), *found[1:]]
+
+
+def repaired(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> tuple[Repair, ...]:
+    """The Keras operation done as PyTorch does it, in NumPy."""
+    ways = tuple(way_of(seen, middle, value) for value in theirs.node.reads)
+    held = {role: f"tensor:{name}" for role, name in ours.node.tensors.items()}
+    makes = back(middle.cut.moves, (-1, *seen.keras.graph.shapes[middle.cut.keras]))
+    if seen.keras.graph.shapes[middle.cut.keras] != shape_of(seen, middle.cut):
+        makes = turned(middle.cut.moves)
+    own = Repair(theirs.node.name, ours.node.kind, ours.settings, held, ways, makes)
+    return (own, Repair(theirs.pad.name, "identity", reads=((),))) if theirs.pad else (own,)
+
+
+def owned(seen: Seen, node: Node, side: str) -> dict[str, Array]:
+    """The tensors of a node by role, in PyTorch's axes."""
+    look = seen.torch if side == "torch" else seen.keras
+    moves = {c.keras: c.moves for c in seen.moves.carried} if side == "keras" else {}
+    return {
+        role: moved(look.arrays[f"tensor:{name}"], moves.get(name, ()))
+        for role, name in node.tensors.items()
+        if f"tensor:{name}" in look.arrays
+    }
+
+
+def numbers(
+    kind: str,
+    settings: Mapping[str, Any],
+    sources: Sequence[Array],
+    own: Mapping[str, Array],
+    like: Array,
+) -> Array | None:
+    """What the operation makes with these settings, in the shape of `like` where it has as many."""
+    try:
+        made = compute(kind, settings, sources, own)
+    except (ValueError, KeyError, IndexError, TypeError):
+        return None
+    return made.reshape(like.shape) if made.size == like.size else made
+
+
+def by_settings(
+    seen: Seen,
+    middle: Middle,
+    ours: Work,
+    theirs: Work,
+    sources: Sequence[Array],
+    own_t: Mapping[str, Array],
+    own_k: Mapping[str, Array],
+) -> list[Cause]:
+    """Settings that differ: together they explain the error, and each of them is needed."""
+    kind = ours.node.kind
+    keys = [
+        key
+        for key in ours.settings.keys() | theirs.settings.keys()
+        if key not in UNHEARD and ours.settings.get(key) != theirs.settings.get(key)
+        and ((key in ours.settings and key in theirs.settings) or key == "fill")
+    ]  # fmt: skip
+    own = {**own_t, **own_k}
+    if not keys:
+        return []
+    if middle.made is not None:
+        every = {**ours.settings, **{key: set_to(theirs, key) for key in keys}}
+        as_set = numbers(kind, every, sources, own, middle.made)
+        if as_set is None or relative_error(middle.made, as_set) > 1e-9:
+            return []  # it does otherwise than its settings say
+    found, tried = [], tuple(sorted(keys))
+    after = relative_error(numbers(kind, ours.settings, sources, own, middle.due), middle.due)
+    for key in sorted(keys):
+        without = {**ours.settings, key: set_to(theirs, key)}
+        left = numbers(kind, without, sources, own, middle.due)
+        if left is not None and relative_error(left, middle.due) <= FORWARD_FLOAT64:
+            continue  # makes no difference here
+        a, b = shown(ours.settings.get(key)), shown(theirs.settings.get(key))
+        found.append(
+            Cause(
+                setting_cause(kind, key, ours, theirs),
+                f"{key}: torch {a}, keras {b}",
+                middle.error,
+                after,
+                (),
+                tried,
+                code(ours, theirs, sources),
+            )
+        )
+    return found if after <= max(FORWARD_FLOAT64, 1e-6 * min(middle.error, 1.0)) else []
+
+
+def set_to(work: Work, key: str) -> Any:
+    """A setting; what pads a maximum is below every number, unless a padding layer says so."""
+    return work.settings.get(key, -np.inf if key == "fill" else None)
+
+
+def setting_cause(kind: str, key: str, ours: Work, theirs: Work) -> str:
+    """The catalogue's id of a setting that differs."""
+    a, b = ours.settings.get(key, ()), theirs.settings.get(key, ())
+    if key == "bias":
+        return "bias-missing" if a else "bias-extra"
+    if key == "padding":
+        stride = max(ours.settings.get("stride", (1,)))
+        total = [sum(side) for side in a], [sum(side) for side in b]
+        if total[0] == total[1]:
+            return "same-vs-symmetric-stride2" if stride == 2 else "padding-side"
+        return "padding-missing" if not any(total[1]) else "padding"
+    named = {
+        "eps": "bn-eps" if kind == "batch_norm" else f"{kind}-eps",
+        "slope": "leaky-relu-slope",
+        "cut": "relu6",
+        "approximate": "gelu",
+        "count_border": "avgpool-padding",
+        "ceil": "ceil-mode",
+        "fill": "maxpool-padding",
+    }
+    return named.get(key, key)
+
+
+def shown(value: Any) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def code(ours: Work, theirs: Work, sources: Sequence[Array]) -> dict[str, str] | None:
+    """Either side's layer with the other's settings."""
+    shapes = [x.shape[1:] for x in sources]
+    kind = ours.node.kind
+    try:
+        common = settings_of_spec(kind, ours.settings)
+        keras = fixes.made(Layer("", kind, common), shapes, "keras")
+        torch = fixes.made(
+            Layer("", kind, settings_of_spec(kind, theirs.settings)), shapes, "torch"
+        )
+    except (KeyError, ValueError, TypeError, IndexError):
+        return None
+    return {"torch": torch, "keras": keras}
+
+
+def settings_of_spec(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {**DEFAULTS.get(kind, {}), **settings}
+
+
+def other_kind(middle: Middle, t: Node, k: Node, after: float | None) -> Cause:
+    """Another operation in the place of one; unknown where they are called alike."""
+    if t.kind == k.kind:
+        return Cause(before=middle.error)
+    both = {t.kind, k.kind} <= ACTIVATIONS_OF_KIND
+    pools = {t.kind, k.kind} <= {"max_pool", "avg_pool", "global_avg_pool", "global_max_pool"}
+    id = "other-activation" if both else "max-for-mean" if pools else "other-layer"
+    phrase = f"keras computes {k.kind} ({k.name}), torch {t.kind} ({t.name})"
+    fix = {"keras": f"use {t.kind}", "torch": f"use {k.kind}"}
+    return Cause(id, phrase, middle.error, after, (), (id,), fix)
+
+
+def by_catalogue(
+    middle: Middle, ours: Work, sources: Sequence[Array], own: Mapping[str, Array]
+) -> Cause:
+    """The variants of the operation, as compare/causes.py tries them."""
+    kind = ours.node.kind
+    if middle.made is None or kind not in reference.OPS:
+        return Cause(before=middle.error)
+    reads = (ours.pad or ours.node).reads
+    layer = Layer(ours.node.name, kind, settings_of_spec(kind, ours.settings), reads)
+    wide = tuple(np.asarray(x, dtype=np.float64) for x in sources)
+    case = Case(layer, wide, dict(own), middle.made, "float64", None, False)
+    if case.right.shape != middle.made.shape and case.right.size == middle.made.size:
+        case = replace(case, made=middle.made.reshape(case.right.shape))
+    found = proven(case, (*VARIANTS.get(kind, ()), *ANYWHERE), FLOAT64)
+    return Cause(
+        found.cause, found.phrase, middle.error, found.error_after, found.also, found.tried
+    )

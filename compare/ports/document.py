@@ -1,0 +1,198 @@
+"""A verification as the JSON document that scripts read; compare/ports/report.py makes it text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from common.graph import back
+from common.job import Repair, Unit
+from compare.folder import finite
+from compare.ports.causes import KNOWN, Cause, explain
+from compare.ports.judge import Fault, Judgement, end_to_end_of, judge
+from compare.ports.looks import SIDES
+from compare.ports.verify import Seen
+from compare.verdict import EXIT_STATUS, Check, Verdict, worst
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """One fault with one cause of it."""
+
+    fault: Fault
+    cause: Cause
+
+
+@dataclass(frozen=True)
+class Told:
+    """A whole judgement, with causes, and what is left once every proposed repair is made."""
+
+    judgement: Judgement
+    culprits: list[Culprit]
+    known: list[Culprit]  # differences that right ports show too
+    checks: list[Check]
+    residual: float | None  # after all repairs; None: nothing to repair, or it cannot be
+    repaired: int
+
+    @property
+    def verdict(self) -> Verdict:
+        return worst(check.verdict for check in self.checks)
+
+
+def tell(seen: Seen) -> Told:
+    """Judges, explains, repairs."""
+    judgement = judge(seen)
+    found = [
+        Culprit(fault, cause)
+        for number, fault in enumerate(judgement.faults)
+        for cause in explain(seen, fault, number)
+    ]
+    known = [c for c in found if c.cause.id == KNOWN]
+    culprits = unique([c for c in found if c.cause.id != KNOWN])
+    checks = [without_known(check, judgement, known) for check in judgement.checks]
+    repairs = [repair for c in culprits for repair in c.cause.repairs]
+    residual = run_repaired(seen, repairs) if repairs else None
+    return Told(judgement, culprits, known, checks, residual, len(repairs))
+
+
+def unique(culprits: list[Culprit]) -> list[Culprit]:
+    """A bias that one side has alone is seen at rung 0 and again in its numbers: told once."""
+    told = {(c.fault.keras, c.cause.id) for c in culprits if c.fault.rung != 0}
+    same = {"bias": ("bias-extra", "bias-missing")}
+    kept = []
+    for c in culprits:
+        again = [(c.fault.keras, id) for id in same.get(c.cause.id or "", ())]
+        if c.fault.rung != 0 or not told & set(again):
+            kept.append(c)
+    return kept
+
+
+def without_known(check: Check, judgement: Judgement, known: Sequence[Culprit]) -> Check:
+    """A check whose only faults are known differences has none."""
+    rungs = {1, 3} if check.id == "forward" else {check.rung}
+    mine = [fault for fault in judgement.faults if fault.rung in rungs]
+    if not mine or {id(f) for f in mine} - {id(c.fault) for c in known}:
+        return check
+    largest = max(c.fault.error or 0.0 for c in known)
+    detail = f"known differences alone: {len(mine)} parts, at most {largest:.1e}"
+    return Check(check.id, check.rung, Verdict.ROUNDING, detail, largest, check.allowed,
+                 coverage=(check.coverage[1], check.coverage[1]))  # fmt: skip
+
+
+def run_repaired(seen: Seen, repairs: Sequence[Repair]) -> float | None:
+    """How far the outputs of the whole Keras port are from PyTorch's, with every repair made."""
+    feeds = {
+        cut.keras: (
+            f"value:{cut.torch}",
+            back(cut.moves, (-1, *seen.keras.graph.shapes[cut.keras])),
+        )
+        for cut in seen.cuts.found
+        if cut.why == "input"
+    }
+    names = tuple(node.name for node in seen.keras.graph.nodes)
+    targets = tuple(dict.fromkeys(seen.keras.graph.outputs[k] for _, k in seen.outputs))
+    unit = Unit("whole", names, feeds, targets, {})
+    source = seen.room.path("torch", "look-float64")
+    replay = seen.room.replay("keras", "repaired", [unit], source, repairs=tuple(repairs))
+    if replay.failed:
+        return None
+    return end_to_end_of(seen, {value: replay.value("whole", value) for value in targets})
+
+
+def of(seen: Seen, arguments: Sequence[str]) -> Document:
+    """The JSON document, schema version 1."""
+    told = tell(seen)
+    verdict = told.verdict
+    document = {
+        "schema_version": 1,
+        "command": ["compare", *arguments],
+        "kind": "verify",
+        "model": f"{seen.request.torch} and {seen.request.keras}",
+        "torch": seen.request.torch,
+        "keras": seen.request.keras,
+        "inputs": [list(shape) for shape in seen.request.inputs],
+        "run": str(seen.room.folder),
+        "seed": seen.request.seed,
+        "backends": {side: backend(seen, side) for side in SIDES},
+        "layers": [row | {"verdict": row_verdict(row)} for row in told.judgement.rows],
+        "pairs": [
+            {"torch": p.torch.node.name, "keras": p.keras.node.name, "evidence": list(p.evidence)}
+            for p in seen.pairs.pairs
+        ],
+        "unmatched": {side: [h.node.name for h in getattr(seen.pairs, side)] for side in SIDES},
+        "checks": [
+            {
+                "id": check.id,
+                "rung": check.rung,
+                "verdict": check.verdict.value,
+                "detail": check.detail,
+                "measured": check.measured,
+                "allowed": check.allowed,
+            }
+            for check in told.checks
+        ],
+        "culprits": [culprit(c) for c in told.culprits],
+        "known_differences": [culprit(c) for c in told.known],
+        "coverage": {key: list(seen_of) for key, seen_of in told.judgement.coverage.items()},
+        "notes": told.judgement.notes,
+        "outputs_apart": told.judgement.residual,
+        "repairs": {"made": told.repaired, "outputs_apart": told.residual},
+        "verdict": verdict.value,
+        "exit_status": EXIT_STATUS[verdict],
+    }
+    return dict(finite(document))
+
+
+def backend(seen: Seen, side: str) -> Document:
+    look = seen.torch if side == "torch" else seen.keras
+    held = look.graph.tensors.values()
+    trained, other = (
+        sum(prod_of(t.shape) for t in held if t.trainable is flag) for flag in (True, False)
+    )
+    known = seen.environments.get(side, {})
+    return {
+        "status": "ok",
+        "error": None,
+        "framework": known.get("framework"),
+        "python": known.get("python"),
+        "layout": "NHWC" if look.graph.channels == "last" else "NCHW",
+        "parameters": {"trainable": trained, "non_trainable": other},
+        "operations": len(look.graph.nodes),
+    }
+
+
+def prod_of(shape: tuple[int, ...]) -> int:
+    total = 1
+    for n in shape:
+        total *= n
+    return total
+
+
+def row_verdict(row: Document) -> str:
+    """Of one part's numbers."""
+    errors = [row["forward"]["float64"], row["gradient"]["float64"] or 0.0]
+    if max(errors) > 1e-10:
+        return str(Verdict.DIFFERENT.value)
+    return str((Verdict.ROUNDING if max(errors) else Verdict.SAME).value)
+
+
+def culprit(c: Culprit) -> Document:
+    return {
+        "rung": c.fault.rung,
+        "torch": c.cause.torch or c.fault.torch,
+        "keras": c.cause.keras or c.fault.keras,
+        "error_float64": c.fault.error,
+        "detail": c.fault.detail,
+        "cause": c.cause.id,
+        "phrase": c.cause.phrase,
+        "evidence": {
+            "error_before": c.cause.before,
+            "error_after": c.cause.after,
+            "also": list(c.cause.also),
+            "tried": list(c.cause.tried),
+        },
+        "fix": dict(c.cause.fix) if c.cause.fix else None,
+    }

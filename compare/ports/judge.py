@@ -1,0 +1,747 @@
+"""What two ports showed, rung by rung: every part that errs on PyTorch's own numbers is a culprit.
+
+No part is blamed for what came before it, and what all parts do right the whole does right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common import reference
+from common.graph import Moves, Node, moved
+from common.job import Unit
+from common.spec import Layer
+from compare.evidence import relative_error
+from compare.ports.cuts import Cut, Part, part, ways_between
+from compare.ports.looks import Look, Replay
+from compare.ports.pairing import Holder
+from compare.ports.verify import OUTPUT, Seen
+from compare.thresholds import (
+    FORWARD_FLOAT32,
+    FORWARD_FLOAT64,
+    GRADIENT_FLOAT64,
+    STATISTIC_FLOAT64,
+)
+from compare.verdict import Check, Verdict, worst
+
+Array = NDArray[Any]
+NEUTRAL = {"identity", "dropout", "flatten", "reshape", "transpose", "detach"}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What differs, where on either side, and how much; causes are found later."""
+
+    rung: int
+    torch: str  # names of the layers or operations, "" where there is none
+    keras: str
+    error: float | None
+    detail: str
+    part: str = ""  # the part of the Keras port that errs
+    cause: str = ""  # where what was found is its own proof
+    after: float | None = None  # the error with that cause taken into account
+    fix: Mapping[str, str] | None = None
+
+
+@dataclass
+class Judgement:
+    """All rungs' answers, and every fault."""
+
+    checks: list[Check]
+    faults: list[Fault]
+    rows: list[dict[str, Any]]  # one for each pair of values
+    coverage: dict[str, tuple[int, int]]
+    residual: float  # of the model's outputs, both running freely with the same weights
+    notes: list[str]
+
+    @property
+    def verdict(self) -> Verdict:
+        return worst(check.verdict for check in self.checks)
+
+
+def judge(seen: Seen) -> Judgement:
+    """Every rung, whatever the others say."""
+    rows: dict[str, dict[str, Any]] = {}
+    rungs = [
+        structure(seen),
+        forward(seen, rows),
+        training(seen),
+        gradients(seen, rows),
+    ]
+    faults = [fault for _, found in rungs for fault in found]
+    blind = [*blindness(seen), *unseen(seen)]
+    checks = [check for check, _ in rungs]
+    checks.append(
+        Check(
+            "coverage",
+            None,
+            Verdict.NOT_PROVEN if blind else Verdict.SAME,
+            blind[0] if blind else "everything that ran was seen, and the probe shows it",
+        )
+    )
+    residual = end_to_end(seen)
+    if not faults and residual > 1e-6:
+        checks.append(
+            Check("whole", 3, Verdict.DIFFERENT, "the parts agree and the whole does not", residual)
+        )
+    coverage = {
+        "layers": covered(seen),
+        "parameters": (len(seen.moves.carried), len(seen.torch.graph.tensors)),
+    }
+    return Judgement(checks, faults, list(rows.values()), coverage, residual, blind)
+
+
+# ------------------------------------------------------------------------------------- structure
+
+
+def structure(seen: Seen) -> tuple[Check, list[Fault]]:
+    """Rung 0: the same tensors, trained alike."""
+    faults = [*without_partner(seen), *other_tensors(seen), *trained_otherwise(seen)]
+    counts = {side: counted(look) for side, look in looks(seen).items()}
+    detail = "; ".join(
+        f"{side} {trained:,} trainable and {other:,} other parameters"
+        for side, (trained, other) in counts.items()
+    )
+    if len(seen.torch.graph.outputs) != len(seen.keras.graph.outputs):
+        sizes = [len(look.graph.outputs) for look in looks(seen).values()]
+        said = f"torch returns {sizes[0]} tensors, keras {sizes[1]}"
+        faults.append(Fault(0, "", "", None, said, cause="outputs"))
+    verdict = Verdict.DIFFERENT if faults else Verdict.SAME
+    carried = len(seen.moves.carried)
+    said = faults[0].detail if faults else detail
+    cover = (carried, max(len(look.graph.tensors) for look in looks(seen).values()))
+    return Check("structure", 0, verdict, said, coverage=cover), faults
+
+
+def looks(seen: Seen) -> dict[str, Look]:
+    return {"torch": seen.torch, "keras": seen.keras}
+
+
+def counted(look: Look) -> tuple[int, int]:
+    """Trainable and other parameters."""
+    held = look.graph.tensors.values()
+    return (
+        sum(prod(t.shape) for t in held if t.trainable),
+        sum(prod(t.shape) for t in held if not t.trainable),
+    )
+
+
+def without_partner(seen: Seen) -> Iterator[Fault]:
+    """Layers with tensors that the other port does not have."""
+    for side, other in (("torch", "keras"), ("keras", "torch")):
+        for holder in getattr(seen.pairs, side):
+            count = sum(map(prod, holder.shapes.values()))
+            said = f"{side}'s {holder.node.name} ({holder.node.kind}, {count:,} parameters)"
+            names = {side: holder.node.name, other: ""}
+            detail = f"{said} has no partner in {other}"
+            yield Fault(0, names["torch"], names["keras"], None, detail, cause="layer-missing")
+
+
+def other_tensors(seen: Seen) -> Iterator[Fault]:
+    """Tensors of pairs that the other layer does not have, or has in another shape."""
+    for pair in seen.pairs.pairs:
+        held = {side: getattr(pair, side) for side in ("torch", "keras")}
+        for side, other in (("torch", "keras"), ("keras", "torch")):
+            for role, name in held[side].tensors.items():
+                why = getattr(seen.moves, side).get(name)
+                if why is None or (side == "keras" and role in held["torch"].tensors):
+                    continue
+                lacking = role not in held[other].tensors
+                cause = f"{role}-missing" if lacking else "tensor-shape"
+                yield Fault(
+                    0,
+                    held["torch"].node.name,
+                    held["keras"].node.name,
+                    None,
+                    f"{side}'s {name} {why}",
+                    cause=cause if not lacking else lacking_cause(held[side], role, side),
+                )
+
+
+def lacking_cause(holder: Holder, role: str, side: str) -> str:
+    """The id of a tensor that one side has and the other has not."""
+    if role == "bias":
+        return "bias"
+    return "bn-affine-flags" if holder.node.kind == "batch_norm" else "tensor-missing"
+
+
+def trained_otherwise(seen: Seen) -> Iterator[Fault]:
+    """Tensors that one side trains and the other does not."""
+    layers = {c.torch: h for h in (p.torch for p in seen.pairs.pairs) for c in seen.moves.carried
+              if c.torch in h.tensors.values()}  # fmt: skip
+    for carried in seen.moves.carried:
+        ours = seen.torch.graph.tensors[carried.torch]
+        theirs = seen.keras.graph.tensors[carried.keras]
+        if ours.trainable != theirs.trainable:
+            side, other = ("torch", "keras") if ours.trainable else ("keras", "torch")
+            name = layers[carried.torch].node.name if carried.torch in layers else carried.torch
+            detail = f"{side} trains {carried.torch if side == 'torch' else carried.keras}, {other}"
+            yield Fault(0, name, name_of_keras(seen, carried.keras), None,
+                        f"{detail} does not", cause="frozen")  # fmt: skip
+
+
+def name_of_keras(seen: Seen, tensor: str) -> str:
+    return next(
+        (p.keras.node.name for p in seen.pairs.pairs if tensor in p.keras.tensors.values()), tensor
+    )
+
+
+# --------------------------------------------------------------------------------------- forward
+
+
+def forward(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[Fault]]:
+    """Rungs 1 and 3: every part alone makes PyTorch's numbers, in float64 and in float32."""
+    faults, largest = [], 0.0
+    for name, own in seen.parts.items():
+        cut = seen.cut_of(name)
+        row = row_of(seen, name, cut, own)
+        fault = wrong_numbers(seen, name, cut, own, row)
+        rows[name] = row
+        if fault is not None:
+            faults.append(fault)
+        else:
+            largest = max(largest, row["forward"]["float64"])
+    faults += [*other_outputs(seen)]
+    verdict = Verdict.DIFFERENT if faults else Verdict.ROUNDING if largest else Verdict.SAME
+    detail = f"{len(seen.parts)} parts, each alone on the same numbers: at most {largest:.1e} apart"
+    said = faults[0].detail if faults else detail
+    cover = (len(seen.parts) - len(faults), len(seen.parts))
+    check = Check("forward", 3, verdict, said, largest, FORWARD_FLOAT64, coverage=cover)
+    return check, faults
+
+
+def wrong_numbers(seen: Seen, name: str, cut: Cut, own: Part, row: dict[str, Any]) -> Fault | None:
+    """What is wrong with one part; None where nothing is."""
+    titles = title(seen, cut, own)
+    reason = seen.replayed.failed.get(name)
+    unfed = [source for source in own.sources if source not in seen.cuts.by_keras]
+    if unfed:
+        said = f"reads {unfed[0]}, which nothing in torch stands for"
+        return Fault(3, *titles, None, said, name)
+    if reason is not None:
+        return Fault(1, *titles, None, f"cannot run on what torch's reads: {reason}", name)
+    made, due = seen.replayed.value(name, seen.target(name)), seen.torch.value(cut.torch)
+    error = apart(made, due, cut)
+    row["forward"]["float64"] = error
+    if made is not None and prod(made.shape) != prod(due.shape):
+        detail = f"makes {by(made.shape[1:])}, torch's {by(due.shape[1:])}"
+        return Fault(1, *titles, error, detail, name)
+    if not error <= FORWARD_FLOAT64:
+        return Fault(3, *titles, error, f"errs by {error:.1e} on torch's own numbers", name)
+    rounded = seen.replayed_float32.value(name, seen.target(name))
+    short = apart(rounded, float32_due(seen, cut), cut)
+    row["forward"]["float32"] = short
+    if not short <= FORWARD_FLOAT32:
+        detail = f"errs by {short:.1e} in float32, and not in float64"
+        return Fault(3, *titles, short, detail, name)
+    return None
+
+
+def float32_due(seen: Seen, cut: Cut) -> Array:
+    return seen.room.look("torch", "look-float32", "float32").value(cut.torch)
+
+
+def apart(made: Array | None, due: Array | None, cut: Cut) -> float:
+    """Of a Keras value from PyTorch's; infinite where it cannot be compared."""
+    if made is None or due is None:
+        return float("inf")
+    try:
+        return relative_error(moved(made, cut.moves), due)
+    except ValueError:
+        return float("inf")
+
+
+def row_of(seen: Seen, name: str, cut: Cut, own: Part) -> dict[str, Any]:
+    torch, keras = title(seen, cut, own)
+    shape = seen.torch.graph.shapes[cut.torch]
+    return {
+        "torch": torch,
+        "keras": keras,
+        "kind": seen.torch.net.maker[cut.torch].kind if cut.torch in seen.torch.net.maker else "",
+        "shape_nchw": list(shape),
+        "shape_nhwc": list(seen.keras.graph.shapes[seen.target(name)]),
+        "evidence": cut.why,
+        "forward": {"float32": None, "float64": float("inf")},
+        "gradient": {"float64": None},
+    }
+
+
+def title(seen: Seen, cut: Cut, own: Part) -> tuple[str, str]:
+    """What a part is called on either side: the layer that ends it."""
+    net = seen.torch.net
+    ours = net.maker[cut.torch].name if cut.torch in net.maker else cut.torch
+    theirs = seen.keras.net.maker[cut.keras].name if own.nodes else cut.keras
+    return ours, theirs
+
+
+def other_outputs(seen: Seen) -> Iterator[Fault]:
+    """Outputs that are cuts already, of another value than the partner returns."""
+    for ours, theirs in seen.outputs:
+        t, k = seen.torch.graph.outputs[ours], seen.keras.graph.outputs[theirs]
+        cut = seen.cuts.by_keras.get(k)
+        if cut is None or cut.torch == t:
+            continue
+        shapes = seen.torch.value(cut.torch).shape, seen.torch.value(t).shape
+        same = shapes[0] == shapes[1] and np.array_equal(
+            seen.torch.value(cut.torch), seen.torch.value(t)
+        )
+        if not same:
+            detail = f"keras returns what is torch's {cut.torch}; torch returns {t}"
+            error = relative_error(seen.torch.value(cut.torch), seen.torch.value(t))
+            yield Fault(3, t, k, error, detail, f"{OUTPUT}{theirs}")
+
+
+def end_to_end(seen: Seen) -> float:
+    """How far the outputs are apart when both run freely; infinite where they cannot be."""
+    values = {seen.keras.graph.outputs[k] for _, k in seen.outputs}
+    return end_to_end_of(seen, {value: seen.keras.value(value) for value in values})
+
+
+def end_to_end_of(seen: Seen, made: Mapping[str, Array | None]) -> float:
+    """The same for values that Keras made otherwise."""
+    errors = [0.0]
+    for ours, theirs in seen.outputs:
+        t, k = seen.torch.graph.outputs[ours], seen.keras.graph.outputs[theirs]
+        known = seen.cuts.by_keras.get(k)
+        cut = known if known and known.torch == t else output_cut(seen, t, k)
+        errors.append(apart(made[k], seen.torch.value(t), cut))
+    return max(errors)
+
+
+def output_cut(seen: Seen, t: str, k: str) -> Cut:
+    """The likeliest way between what both return."""
+    shapes = seen.keras.graph.shapes[k], seen.torch.graph.shapes[t]
+    return Cut(t, k, next(ways_between(*shapes, seen.keras.graph), ()), "output")
+
+
+# ------------------------------------------------------------------------------------- gradients
+
+
+def gradients(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[Fault]]:
+    """Rung 5: every part hands back what PyTorch's does, to what it reads and to what it holds."""
+    wrong_forward = {
+        name for name, row in rows.items() if not row["forward"]["float64"] <= FORWARD_FLOAT64
+    }
+    of_values, of_tensors = handed_back(seen)
+    faults, largest, compared = [], 0.0, 0
+    for name, own in seen.parts.items():
+        if name in wrong_forward or name.startswith(OUTPUT):
+            continue
+        error, what = part_gradient(seen, name, own, of_values, of_tensors, wrong_forward)
+        rows[name]["gradient"]["float64"] = error
+        if error is None:
+            continue
+        compared += 1
+        if error <= GRADIENT_FLOAT64:
+            largest = max(largest, error)
+        else:
+            titles = title(seen, seen.cut_of(name), own)
+            faults.append(Fault(5, *titles, error, f"hands back another gradient of {what}", name))
+    verdict = Verdict.DIFFERENT if faults else Verdict.ROUNDING if largest else Verdict.SAME
+    detail = f"{compared} parts hand back the same: at most {largest:.1e} apart"
+    said = faults[0].detail if faults else detail
+    cover = (compared, len(seen.parts) - len(wrong_forward))
+    return Check("gradients", 5, verdict, said, largest, GRADIENT_FLOAT64, coverage=cover), faults
+
+
+def handed_back(seen: Seen) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Sums over all parts: value of Keras -> gradient, tensor of Keras -> gradient."""
+    values: dict[str, Array] = {}
+    held: dict[str, Array] = {}
+    for left in seen.replayed.by_unit.values():
+        for what, array in left.items():
+            if what.startswith("gradient-of:"):
+                total, name = held, what.removeprefix("gradient-of:")
+            elif what.startswith("gradient:"):
+                total, name = values, what.removeprefix("gradient:")
+            else:
+                continue
+            total[name] = total[name] + array if name in total else array
+    return values, held
+
+
+def part_gradient(
+    seen: Seen,
+    name: str,
+    own: Part,
+    of_values: Mapping[str, Array],
+    of_tensors: Mapping[str, Array],
+    excused: Iterable[str],
+) -> tuple[float | None, str]:
+    """The largest error of what one part hands back, and of what; None: no gradient reaches it.
+
+    Where several parts read a value their sum is compared; a part that errs is then found by its
+    own share, since the others of that sum are compared with their own other readers.
+    """
+    cut = seen.cut_of(name)
+    if f"gradient:{cut.torch}" not in seen.torch.arrays:
+        return None, ""
+    worst_error, worst_name = 0.0, ""
+    readers = readers_of(seen)
+    for source in own.sources:
+        if set(readers[source]) & set(excused):
+            continue
+        origin = seen.cuts.by_keras[source]
+        due = seen.torch.arrays.get(f"gradient:{origin.torch}")
+        got = of_values.get(source)
+        error = gradient_error(seen, got, due, origin, own)
+        if error > GRADIENT_FLOAT64 and len(readers[source]) > 1:
+            error = own_share(seen, name, source, origin)
+        if error > worst_error:
+            worst_error, worst_name = error, origin.torch
+    for tensor in dict.fromkeys(t for node in own.nodes for t in node.tensors.values()):
+        found = tensor_error(seen, tensor, of_tensors)
+        if found is not None and found > worst_error:
+            worst_error, worst_name = found, tensor
+    return worst_error, worst_name
+
+
+def readers_of(seen: Seen) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, own in seen.parts.items():
+        for source in own.sources:
+            found.setdefault(source, []).append(name)
+    return found
+
+
+def gradient_error(
+    seen: Seen, got: Array | None, due: Array | None, origin: Cut, own: Part
+) -> float:
+    """Of the gradient of a value. One that does not exist is zero."""
+    if got is None and due is None:
+        return 0.0
+    if due is None:
+        assert got is not None
+        return 0.0 if not np.any(got) else float("inf")
+    if got is None:
+        return 0.0 if not np.any(due) else float("inf")
+    try:
+        mine = moved(got, origin.moves)
+    except ValueError:
+        return float("inf")
+    error = relative_error(mine, due)
+    if error > GRADIENT_FLOAT64 and mine.shape == due.shape:
+        tied = ties(seen, own, origin)
+        if tied is not None:
+            error = relative_error(np.where(tied, 0, mine), np.where(tied, 0, due))
+    return error
+
+
+def ties(seen: Seen, own: Part, origin: Cut) -> Array | None:
+    """Places whose gradient is one of several right answers: equal numbers under one maximum."""
+    pools = [node for node in own.nodes if node.kind == "max_pool"]
+    relus = [node for node in own.nodes if node.kind in ("relu", "leaky_relu")]
+    x = seen.torch.value(origin.torch)
+    if relus and not pools:
+        return np.asarray(x == 0)
+    t = seen.torch.net.readers.get(origin.torch, [])
+    pool = next((node for node in t if node.kind == "max_pool"), None)
+    if pool is None or x.ndim != 4:
+        return None
+    layer = Layer("", "max_pool", {"dilation": (1, 1), **pool.settings}, ("x",))
+    return reference.ties(layer, x)
+
+
+def tensor_error(seen: Seen, tensor: str, of_tensors: Mapping[str, Array]) -> float | None:
+    """Of the gradient of a tensor that both have; None: it was not carried, or has none."""
+    carried = next((c for c in seen.moves.carried if c.keras == tensor), None)
+    if carried is None or not seen.torch.graph.tensors[carried.torch].trainable:
+        return None
+    due, got = seen.torch.arrays.get(f"gradient-of:{carried.torch}"), of_tensors.get(tensor)
+    if due is None or got is None:
+        absent = [x for x in (due, got) if x is not None and np.any(x)]
+        return float("inf") if absent else None
+    error = relative_error(moved(got, carried.moves), due)
+    if error > GRADIENT_FLOAT64 and nothing_depends(seen, carried.torch, due, got):
+        return 0.0
+    return error
+
+
+def nothing_depends(seen: Seen, name: str, due: Array, got: Array) -> bool:
+    """Whether a gradient is rounding on both sides: that of a bias before a softmax's shift."""
+    layer = name.rpartition(".")[0]
+    others = [
+        float(np.abs(array).max(initial=0.0))
+        for key, array in seen.torch.arrays.items()
+        if key.startswith(f"gradient-of:{layer}.")
+    ]
+    largest = max(others, default=0.0)
+    return max(float(np.abs(x).max(initial=0.0)) for x in (due, got)) < 1e-12 * largest
+
+
+def own_share(seen: Seen, name: str, source: str, origin: Cut) -> float:
+    """One part's own share of a gradient, against the same part of the PyTorch port."""
+    ours = torch_shares(seen)
+    cut = seen.cut_of(name)
+    due = ours.by_unit.get(cut.torch, {}).get(f"gradient:{origin.torch}")
+    got = seen.replayed.by_unit.get(name, {}).get(f"gradient:{source}")
+    if due is None and got is None:
+        return 0.0
+    if due is None or got is None:
+        return float("inf")
+    return relative_error(moved(got, origin.moves), due)
+
+
+def torch_shares(seen: Seen) -> Replay:
+    """The PyTorch port's own parts, run backward, where sums differ; worked out once."""
+    shared = {s for s, names in readers_of(seen).items() if len(names) > 1}
+    units = []
+    for name, own in seen.parts.items():
+        cut = seen.cut_of(name)
+        if not shared & set(own.sources) or f"gradient:{cut.torch}" not in seen.torch.arrays:
+            continue
+        mine = part(seen.torch.net, cut.torch, seen.cuts.by_torch)
+        feeds: dict[str, tuple[str, Moves]] = {s: (f"value:{s}", ()) for s in mine.sources}
+        reached: dict[str, tuple[str, Moves]] = {cut.torch: (f"gradient:{cut.torch}", ())}
+        units.append(Unit(cut.torch, mine.names, feeds, (cut.torch,), reached))
+    source = seen.room.path("torch", "look-float64")
+    return seen.room.replay("torch", "shares-float64", units, source)
+
+
+# -------------------------------------------------------------------------------------- training
+
+
+def training(seen: Seen) -> tuple[Check, list[Fault]]:
+    """Rung 4: norms and dropout in training mode, each alone on the same numbers."""
+    modal = modal_parts(seen)
+    drops = {side: dropouts(look) for side, look in looks(seen).items()}
+    if not modal and not any(drops.values()):
+        return Check("training", 4, Verdict.SAME, "nothing does otherwise in training"), []
+    ours, theirs = in_training(seen, modal)
+    faults: list[Fault] = []
+    largest, compared = 0.0, 0
+    for name in modal:
+        error, found = part_in_training(seen, name, ours, theirs)
+        faults += found
+        largest = max(largest, error)
+        compared += not found
+    faults += other_drops(seen, drops)
+    verdict = Verdict.DIFFERENT if faults else Verdict.ROUNDING if largest else Verdict.SAME
+    detail = f"{compared} norms, {len(drops['torch'])} dropouts: at most {largest:.1e} apart"
+    said = faults[0].detail if faults else detail
+    cover = (compared, len(modal))
+    return Check("training", 4, verdict, said, largest, STATISTIC_FLOAT64, coverage=cover), faults
+
+
+def modal_parts(seen: Seen) -> list[str]:
+    """Parts with a norm in them that keeps statistics, and no dropout."""
+    found = []
+    for name, own in seen.parts.items():
+        ours = part(seen.torch.net, seen.cut_of(name).torch, seen.cuts.by_torch)
+        kinds = {node.kind for node in (*own.nodes, *ours.nodes)}
+        fed = all(source in seen.cuts.by_keras for source in own.sources)
+        if "batch_norm" in kinds and fed and name not in seen.replayed.failed:
+            found.append(name)
+    return found
+
+
+def in_training(seen: Seen, modal: list[str]) -> tuple[Replay, Replay]:
+    """Those parts of both ports, on the numbers that PyTorch has in evaluation."""
+    source = seen.room.path("torch", "look-float64")
+    for side in ("torch", "keras"):
+        path = seen.room.folder / f"given-{side}.safetensors"
+        given = str(path.absolute()) if path.exists() else ""
+        seen.room.look(side, "training-look", training=True, values=False, given=given)
+    units = []
+    for name in modal:
+        cut = seen.cut_of(name)
+        mine = part(seen.torch.net, cut.torch, seen.cuts.by_torch)
+        feeds: dict[str, tuple[str, Moves]] = {v: (f"value:{v}", ()) for v in mine.sources}
+        units.append(Unit(name, mine.names, feeds, (cut.torch,), {}))
+    ours = seen.room.replay("torch", "training-replay", units, source, training=True)
+    parts = seen.units(gradients=False, only=frozenset(modal))
+    theirs = seen.room.replay("keras", "training-replay", parts, source, training=True)
+    return ours, theirs
+
+
+def part_in_training(
+    seen: Seen, name: str, ours: Replay, theirs: Replay
+) -> tuple[float, list[Fault]]:
+    """The outputs and the running statistics of one part."""
+    cut, own = seen.cut_of(name), seen.parts[name]
+    titles = title(seen, cut, own)
+    for side, replay in (("torch", ours), ("keras", theirs)):
+        if name in replay.failed:
+            said = f"{side}'s cannot be run alone in training mode: {replay.failed[name]}"
+            return 0.0, [Fault(4, *titles, None, said, name)]
+    largest, faults = 0.0, []
+    due, made = ours.value(name, cut.torch), theirs.value(name, seen.target(name))
+    error = apart(made, due, cut)
+    known = apart(seen.replayed.value(name, seen.target(name)), seen.torch.value(cut.torch), cut)
+    if not error <= 1e-9 and known <= FORWARD_FLOAT64:
+        detail = f"errs by {error:.1e} in training mode, and not in evaluation"
+        faults.append(Fault(4, *titles, error, detail, name, **frozen_norm(seen, name, theirs)))
+    elif error <= 1e-9:
+        largest = error
+    for pair in seen.pairs.pairs:
+        if pair.keras.node.name in own.names and pair.torch.node.kind == "batch_norm":
+            found, fault = statistics(seen, name, pair.torch, pair.keras, ours, theirs)
+            largest = max(largest, found)
+            if fault is not None:
+                ours_name, theirs_name = pair.torch.node.name, pair.keras.node.name
+                faults.append(replace(fault, torch=ours_name, keras=theirs_name))
+    return largest, faults
+
+
+def frozen_norm(seen: Seen, name: str, theirs: Replay) -> dict[str, Any]:
+    """Named where the part makes in training what it makes in evaluation."""
+    still = relative_error(
+        theirs.value(name, seen.target(name)), seen.replayed.value(name, seen.target(name))
+    )
+    return {"cause": "frozen-statistics", "after": still} if still <= FORWARD_FLOAT64 else {}
+
+
+def statistics(
+    seen: Seen, name: str, t: Holder, k: Holder, ours: Replay, theirs: Replay
+) -> tuple[float, Fault | None]:
+    """What one batch brings into the running mean and variance.
+
+    PyTorch keeps the variance over n - 1, Keras the one over n: a known difference, exact.
+    """
+    keep_t, keep_k = t.node.settings.get("keep"), k.node.settings.get("keep")
+    if not isinstance(keep_t, float) or not {"mean", "var"} <= t.tensors.keys() & k.tensors.keys():
+        return 0.0, None
+    count = prod(seen.torch.value(t.node.reads[0]).shape) // t.shapes["mean"][0]
+    errors = {}
+    for keep in dict.fromkeys((keep_t, keep_k)):
+        if not isinstance(keep, float):
+            continue
+        worst_error = 0.0
+        for role in ("mean", "var"):
+            old = seen.torch.arrays[f"tensor:{t.tensors[role]}"]
+            new = ours.by_unit[name].get(f"statistic:{t.tensors[role]}")
+            got = theirs.by_unit[name].get(f"statistic:{k.tensors[role]}")
+            if new is None or got is None:
+                return float("inf"), Fault(4, "", "", None, f"keeps no running {role}", name)
+            batch = (new - keep_t * old) / (1 - keep_t)
+            if role == "var":
+                batch = batch * (count - 1) / count
+            brought = got - keep * old
+            worst_error = max(worst_error, relative_error(brought, (1 - keep) * batch))
+        errors[keep] = worst_error
+    error = errors[keep_t]
+    if error <= STATISTIC_FLOAT64 or (
+        np.isclose(keep_t, keep_k or 0.0, rtol=1e-7) and error <= 1e-6
+    ):
+        return (error if error <= STATISTIC_FLOAT64 else 0.0), None
+    after = errors.get(keep_k) if isinstance(keep_k, float) else None
+    proven = after is not None and after <= 1e-6 and keep_k != keep_t
+    detail = f"keeps {keep_k} of its running statistics, torch's {keep_t}"
+    if not proven:
+        detail = f"brings another share into its running statistics ({error:.1e})"
+    fix = {
+        "torch": f"momentum={1 - (keep_k or 0):.10g}",
+        "keras": f"momentum={keep_t:.10g}",
+    }
+    return error, Fault(4, "", "", error, detail, name, "bn-momentum" if proven else "",
+                        after if proven else None, fix if proven else None)  # fmt: skip
+
+
+def dropouts(look: Look) -> list[Node]:
+    return [n for n in look.graph.nodes if n.kind == "dropout" and n.settings.get("rate", 0)]
+
+
+def other_drops(seen: Seen, drops: Mapping[str, list[Node]]) -> Iterator[Fault]:
+    """Dropout that one side has and the other has not, or at another rate."""
+    places = {side: [place_of(seen, side, n) for n in found] for side, found in drops.items()}
+    left = {side: list(zip(places[side], found, strict=True)) for side, found in drops.items()}
+    for place, node in left["torch"][:]:
+        same = [entry for entry in left["keras"] if entry[0] == place]
+        if same:
+            left["keras"].remove(same[0])
+            left["torch"].remove((place, node))
+            a, b = float(node.settings["rate"]), float(same[0][1].settings["rate"])
+            if abs(a - b) > 1e-6:
+                fix = {"torch": f"nn.Dropout({b:g})", "keras": f"layers.Dropout({a:g})"}
+                both, detail = (node.name, same[0][1].name), f"drops {b:g}, torch's {a:g}"
+                yield Fault(4, *both, abs(a - b), detail, "", "dropout-rate", 0.0, fix)
+    for side, other in (("torch", "keras"), ("keras", "torch")):
+        for _, node in left[side]:
+            names = {side: node.name, other: ""}
+            detail = f"{side} drops {node.settings['rate']:g} here, {other} nothing"
+            yield Fault(4, names["torch"], names["keras"], None, detail, "", "dropout-missing")
+
+
+def place_of(seen: Seen, side: str, node: Node) -> str:
+    """The PyTorch value that a dropout acts on, through what keeps every number."""
+    look = looks(seen)[side]
+    value = node.reads[0]
+    while value in look.net.maker and look.net.maker[value].kind in NEUTRAL:
+        value = look.net.maker[value].reads[0]
+    if side == "torch":
+        return value
+    cut = seen.cuts.by_keras.get(value)
+    if cut is None:
+        return f"keras {value}"
+    value = cut.torch
+    while value in seen.torch.net.maker and seen.torch.net.maker[value].kind in NEUTRAL:
+        value = seen.torch.net.maker[value].reads[0]
+    return value
+
+
+# -------------------------------------------------------------------------------------- coverage
+
+
+def covered(seen: Seen) -> tuple[int, int]:
+    """Operations of both ports that lie in a part, of those that lead to an output."""
+    total, inside = 0, 0
+    for side, look in looks(seen).items():
+        needed = {
+            node.name
+            for value in look.graph.outputs.values()
+            for node in part(look.net, value, {}).nodes
+        }
+        total += len(needed)
+        if side == "keras":
+            inside += len({n for own in seen.parts.values() for n in own.names} & needed)
+        else:
+            parts = [part(look.net, cut.torch, seen.cuts.by_torch) for cut in seen.cuts.found]
+            parts += [
+                part(look.net, look.graph.outputs[ours], seen.cuts.by_torch, itself=False)
+                for ours, _ in seen.outputs
+            ]
+            inside += len({n for own in parts for n in own.names} & needed)
+    return inside, total
+
+
+def unseen(seen: Seen) -> Iterator[str]:
+    """What ran and was not recorded."""
+    for side, look in looks(seen).items():
+        for words in look.graph.unseen:
+            yield f"{side}: {words}"
+
+
+def blindness(seen: Seen) -> Iterator[str]:
+    """What the probe could not have shown."""
+    for name in (name for name in seen.torch.graph.shapes if name.startswith("input:")):
+        x = seen.torch.value(name)
+        if len(x) < 2:
+            yield "the probe holds one sample: give two or more with --batch"
+        elif x.size and x.min() == x.max():
+            yield f"the probe's {name} is {x.flat[0]:g} everywhere"
+        elif x.ndim == 4 and x.shape[2] == x.shape[3] > 1 and np.array_equal(x, x.swapaxes(2, 3)):
+            yield f"the probe's {name} is the same with height and width exchanged"
+    for ours, _ in seen.outputs:
+        y = seen.torch.value(seen.torch.graph.outputs[ours])
+        if y.size > 1 and y.min() == y.max():
+            yield f"torch's output {ours} is {y.flat[0]:g} everywhere"
+    dead = [
+        c.torch
+        for c in seen.moves.carried
+        if seen.torch.graph.tensors[c.torch].trainable
+        and f"gradient-of:{c.torch}" in seen.torch.arrays
+        and not np.any(seen.torch.arrays[f"gradient-of:{c.torch}"])
+    ]
+    if dead:
+        yield f"{len(dead)} tensors change no output on this probe: {', '.join(dead[:3])}"
+
+
+def by(shape: tuple[int, ...]) -> str:
+    """6x24x24."""
+    return "x".join(map(str, shape)) or "one number"

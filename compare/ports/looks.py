@@ -1,0 +1,147 @@
+"""What both ports did, on disk: looked at by the workers, or read again from a run folder.
+
+Everything that a verdict needs lies in the folder under a name of its own, so that a folder made
+last week, or elsewhere, is judged by the same code with neither framework installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common import tensors
+from common.errors import DataError
+from common.graph import Graph
+from common.job import Load, LookJob, Repair, ReplayJob, Unit
+from compare.folder import read_json, write_json
+from compare.ports.pairing import Net
+from compare.workers import Worker
+
+Array = NDArray[Any]
+Dtype = Literal["float32", "float64"]
+SIDES = ("torch", "keras")
+
+
+@dataclass(frozen=True)
+class Look:
+    """One pass of one port: its graph, and what flowed through it, in its own axes."""
+
+    graph: Graph
+    arrays: Mapping[str, Array]
+
+    @cached_property
+    def net(self) -> Net:
+        return Net(self.graph)
+
+    def value(self, name: str) -> Array:
+        return self.arrays[f"value:{name}"]
+
+    def held(self) -> dict[str, Array]:
+        """Every tensor of the port."""
+        return {
+            key.removeprefix("tensor:"): array
+            for key, array in self.arrays.items()
+            if key.startswith("tensor:")
+        }
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What units made of what they were fed."""
+
+    arrays: Mapping[str, Array]
+    failed: Mapping[str, str]  # unit -> why it could not be run
+
+    def value(self, unit: str, name: str) -> Array | None:
+        return self.arrays.get(f"{unit}|value:{name}")
+
+    def gradients(self, unit: str) -> dict[str, Array]:
+        """By the value or tensor that they are of."""
+        found = {}
+        for key, array in self.arrays.items():
+            own, _, what = key.partition("|")
+            if own == unit and what.startswith("gradient"):
+                found[what.removeprefix("gradient:")] = array
+        return found
+
+    @cached_property
+    def by_unit(self) -> dict[str, dict[str, Array]]:
+        """Unit -> what it left -> array."""
+        found: dict[str, dict[str, Array]] = {}
+        for key, array in self.arrays.items():
+            own, _, what = key.partition("|")
+            found.setdefault(own, {})[what] = array
+        return found
+
+
+@dataclass
+class Room:
+    """The folder of a verification, and the workers that fill it; without them it is only read."""
+
+    folder: Path
+    loads: Mapping[str, Load]
+    workers: Mapping[str, Worker] = field(default_factory=dict)
+
+    def path(self, side: str, name: str) -> Path:
+        return self.folder / side / f"{name}.safetensors"
+
+    def look(self, side: str, name: str, dtype: Dtype = "float64", **job: Any) -> Look:
+        """Looks at a port; once for each name."""
+        path = self.path(side, name)
+        if not path.exists():
+            self.ask(side, path, LookJob(self.load(side, dtype), self.probe(), str(path), **job))
+        arrays, note = tensors.read(path)
+        return Look(Graph.from_note(note), arrays)
+
+    def replay(
+        self,
+        side: str,
+        name: str,
+        units: Sequence[Unit],
+        source: Path,
+        dtype: Dtype = "float64",
+        training: bool = False,
+        repairs: tuple[Repair, ...] = (),
+    ) -> Replay:
+        """Runs units of the port as it was looked at in this dtype and mode; once for each name."""
+        path = self.path(side, name)
+        failed = path.with_suffix(".failed.json")
+        if not path.exists():
+            load = self.load(side, dtype)
+            job = ReplayJob(
+                load, tuple(units), str(source.absolute()), str(path), training, repairs
+            )
+            write_json(failed, self.ask(side, path, job).get("failed", {}))
+        return Replay(tensors.load(path), read_json(failed))
+
+    def ask(self, side: str, path: Path, job: LookJob | ReplayJob) -> dict[str, Any]:
+        if side not in self.workers:
+            raise DataError(f"{path}: is not there; verify the ports again")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return self.workers[side].ask(replace(job, out=str(path.absolute())))
+
+    def load(self, side: str, dtype: Dtype) -> Load:
+        return replace(self.loads[side], dtype=dtype)
+
+    def probe(self) -> str:
+        return str((self.folder / "probe.safetensors").absolute())
+
+    def save(self, name: str, arrays: Mapping[str, Array]) -> str:
+        """Leaves arrays in the folder; their path, for a worker."""
+        path = self.folder / f"{name}.safetensors"
+        if not path.exists():
+            tensors.save(path, {key: np.ascontiguousarray(x) for key, x in arrays.items()})
+        return str(path.absolute())
+
+
+def both(ask: Any) -> dict[str, Any]:
+    """What `ask(side)` gives of either side, both at once."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return dict(zip(SIDES, pool.map(ask, SIDES), strict=True))

@@ -1,0 +1,140 @@
+"""A verification in the terminal: the first divergence, every culprit with its proof, coverage."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from compare.report import MARKS, by, error
+
+Document = dict[str, Any]
+SHOWN = 3  # culprits of one cause that are written out; the others are named
+
+
+def text(document: Document) -> str:
+    """The whole report."""
+    parts = [head(document), arrow(document), culprits(document), checks(document), end(document)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def head(document: Document) -> str:
+    rows = []
+    for side in ("torch", "keras"):
+        backend = document["backends"][side]
+        counts = backend["parameters"]
+        rows.append(
+            f"{side:<6} {document[side]}: {counts['trainable']:,} trainable and "
+            f"{counts['non_trainable']:,} other parameters, {backend['operations']} operations, "
+            f"{backend['layout']}"
+        )
+    rows.append(f"input  {', '.join(by(shape) for shape in document['inputs'])}, channels first")
+    left = document["unmatched"]
+    rows.append(
+        f"pairs  {len(document['pairs'])} layers that hold tensors; without a partner: "
+        f"{len(left['torch'])} in torch, {len(left['keras'])} in keras"
+    )
+    return "\n".join(rows)
+
+
+def arrow(document: Document) -> str:
+    """The parts around the first that differs."""
+    rows = document["layers"]
+    first = next((i for i, row in enumerate(rows) if row["verdict"] == "different"), None)
+    if first is None:
+        return ""
+    lines = ["first divergence, each part alone on torch's own numbers (float64)"]
+    for i in range(max(0, first - 2), min(len(rows), first + 3)):
+        row = rows[i]
+        lines.append(
+            f"{'->' if i == first else '  '} {row['torch']:<28} {row['keras']:<28} "
+            f"{row['kind']:<14} {error(row['forward']['float64'])}"
+        )
+    return "\n".join(lines)
+
+
+def culprits(document: Document) -> str:
+    """By cause, those of one kind together."""
+    found = document["culprits"]
+    if not found:
+        return ""
+
+    def key(c: Document) -> tuple[str, str]:
+        return str(c["cause"]), shared(c)
+
+    lines = []
+    ordered = sorted(found, key=lambda c: [key(d) for d in found].index(key(c)))
+    for (cause, _), group in groupby(ordered, key=key):
+        same = list(group)
+        lines += cause_lines(cause, same)
+    return "\n".join(lines)
+
+
+def shared(c: Document) -> str:
+    """What culprits have in common that are told together."""
+    return str(c["phrase"]) if c["cause"] in MANY else f"{c['torch']} {c['keras']} {c['phrase']}"
+
+
+MANY = {"bias-extra", "bias-missing", "bn-eps", "stride", "bn-momentum", "dropout-rate"}
+
+
+def cause_lines(cause: str, same: list[Document]) -> list[str]:
+    """One cause: where, what, proof, fix."""
+    first = same[0]
+    places = [place(c) for c in same]
+    times = f" ({len(same)} places)" if len(same) > 1 else ""
+    named = "cause unknown" if cause == "None" else f"cause {cause}"
+    lines = [f"culprit {places[0]} (rung {first['rung']}): {first['detail']}"]
+    lines.append(f"  {named}{times}{': ' + first['phrase'] if first['phrase'] else ''}")
+    before, after = (first["evidence"][key] for key in ("error_before", "error_after"))
+    if after is not None and before is not None:
+        worst = [c["evidence"]["error_after"] for c in same]
+        largest = max(x for x in worst if not isinstance(x, str) and x is not None)
+        lines.append(f"  proof: {error(before)} before, {error(largest)} with it taken back")
+    if first["fix"]:
+        lines += [f"  fix in {side}: {code}" for side, code in first["fix"].items()]
+    if len(same) > 1:
+        more = f" and {len(same) - 1 - SHOWN} more" if len(same) > 1 + SHOWN else ""
+        lines.append(f"  also at {', '.join(places[1 : 1 + SHOWN])}{more}")
+    return lines
+
+
+def place(c: Document) -> str:
+    """torch layer / keras layer."""
+    names = [c["torch"] or "nothing", c["keras"] or "nothing"]
+    return names[0] if names[0] == names[1] else f"{names[0]} (torch) / {names[1]} (keras)"
+
+
+def checks(document: Document) -> str:
+    lines = []
+    for check in document["checks"]:
+        rung = "" if check["rung"] is None else f"rung {check['rung']}"
+        mark = MARKS.get(check["verdict"], "?")
+        lines.append(f"{mark} {check['id']:<10} {rung:<7} {check['verdict']:<21} {check['detail']}")
+    for note in document["notes"]:
+        lines.append(f"  not seen: {note}")
+    for known in document["known_differences"][:SHOWN]:
+        lines.append(f"  known difference at {place(known)}: {known['phrase']}")
+    seen = ", ".join(f"{name} {a}/{b}" for name, (a, b) in document["coverage"].items())
+    return "\n".join([*lines, f"  coverage: {seen}"])
+
+
+def end(document: Document) -> str:
+    """The verdict in a sentence."""
+    verdict, apart = document["verdict"], error(document["outputs_apart"])
+    repairs = document["repairs"]
+    lines = []
+    if repairs["made"]:
+        left = repairs["outputs_apart"]
+        said = "cannot be run" if left is None else f"outputs {error(left)} apart"
+        lines.append(f"repairs  all {repairs['made']} made at once in keras: {said}")
+    if verdict == "different":
+        causes = list(dict.fromkeys(c["cause"] or "unknown" for c in document["culprits"]))
+        lines.append(f"verdict  different: {', '.join(causes)}; outputs {apart} apart")
+    elif verdict.startswith("same"):
+        lines.append(
+            f"verdict  {verdict}: with the same weights both ports make the same outputs "
+            f"({apart} apart) and gradients"
+        )
+    else:
+        lines.append(f"verdict  {verdict}")
+    return "\n".join([*lines, f"run      {document['run']}"])

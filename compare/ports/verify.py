@@ -1,0 +1,335 @@
+"""Looks at two ports that should be one network, with the same weights in both.
+
+What happens, in order: each port is run once to see what it is made of; layers are paired, and
+weights drawn for one port and carried over to the other; both run forward and backward on a probe;
+then every part of the Keras port runs alone on PyTorch's numbers (compare/ports/cuts.py says why).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common import tensors
+from common.errors import DataError, UsageError
+from common.graph import Graph, Moves, back, moved
+from common.job import Load, Unit
+from compare.folder import RunFolder, write_json
+from compare.ports import cuts, pairing, transfer
+from compare.ports.cuts import Cut, Cuts, Part, part
+from compare.ports.looks import SIDES, Dtype, Look, Replay, Room, both
+from compare.ports.pairing import Holder, Pairs
+from compare.progress import Reporter
+from compare.workers import Worker, check_python
+
+T = TypeVar("T")
+Array = NDArray[Any]
+MODAL = {"batch_norm", "dropout"}  # kinds that do otherwise in training
+OUTPUT = "output:"  # in front of an output's name: a value of its own, which the model gives back
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for."""
+
+    torch: str
+    keras: str
+    inputs: tuple[tuple[int, ...], ...]  # channels first, without the batch
+    arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by side
+    weights: Mapping[str, str] = field(default_factory=dict)  # by side; empty: drawn
+    map: Mapping[str, str] | None = None  # torch layer -> keras layer
+    batch: int = 0  # 0: as suits the size
+    probe: Path | None = None
+    seed: int = 0
+    trust: bool = False
+    python: Mapping[str, str] = field(default_factory=dict)
+    out: Path | None = None
+    timeout: float = 600.0
+    device: str = "cpu"
+    quiet: bool = False
+
+
+@dataclass
+class Seen:
+    """Everything that both ports showed, for the judge."""
+
+    request: Request
+    room: Room
+    pairs: Pairs
+    moves: transfer.Transfer
+    torch: Look  # float64, forward and backward
+    keras: Look
+    outputs: list[tuple[str, str]]  # names of outputs that are a pair
+    environments: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @cached_property
+    def cuts(self) -> Cuts:
+        ours, theirs = self.torch.arrays, self.keras.arrays
+        return cuts.find(self.torch.net, self.keras.net, self.pairs, ours, theirs)
+
+    @cached_property
+    def parts(self) -> dict[str, Part]:
+        """Of the Keras port, by the value that each ends in; outputs under a name of their own."""
+        net, known = self.keras.net, self.cuts.by_keras
+        found = {
+            cut.keras: part(net, cut.keras, known) for cut in self.cuts.found if cut.why != "input"
+        }
+        for _, theirs in self.outputs:
+            value = self.keras.graph.outputs[theirs]
+            if value not in known:
+                found[f"{OUTPUT}{theirs}"] = part(net, value, known)
+        return {value: p for value, p in found.items() if p.nodes}
+
+    def target(self, name: str) -> str:
+        """The value that a part ends in."""
+        return self.keras.graph.outputs[name.removeprefix(OUTPUT)] if OUTPUT in name else name
+
+    def cut_of(self, name: str) -> Cut:
+        """The cut that a part leads to."""
+        if not name.startswith(OUTPUT):
+            return self.cuts.by_keras[name]
+        theirs = name.removeprefix(OUTPUT)
+        ours = next(t for t, k in self.outputs if k == theirs)
+        value = self.torch.graph.outputs[ours]
+        shapes = self.keras.graph.shapes[self.target(name)], self.torch.graph.shapes[value]
+        moves = next(cuts.ways_between(*shapes, self.keras.graph), ())
+        return Cut(value, self.target(name), moves, "output")
+
+    def units(self, gradients: bool, only: frozenset[str] | None = None) -> list[Unit]:
+        """The Keras port in parts, each fed what PyTorch has."""
+        made = []
+        for name, own in self.parts.items():
+            if only is not None and name not in only:
+                continue
+            if any(source not in self.cuts.by_keras for source in own.sources):
+                continue  # reads what nothing stands for: the judge says so
+            cut = self.cut_of(name)
+            reached = f"gradient:{cut.torch}"
+            back_in: dict[str, tuple[str, Moves]] = {}
+            if gradients and reached in self.torch.arrays and not name.startswith(OUTPUT):
+                back_in = {cut.keras: (reached, self.to_keras(cut))}
+            feeds = {
+                source: (
+                    f"value:{self.cuts.by_keras[source].torch}",
+                    self.to_keras(self.cuts.by_keras[source]),
+                )
+                for source in own.sources
+            }
+            made.append(Unit(name, own.names, feeds, (self.target(name),), back_in))
+        return made
+
+    def to_keras(self, cut: Cut) -> Moves:
+        return back(cut.moves, (-1, *self.keras.graph.shapes[cut.keras]))
+
+    @cached_property
+    def replayed(self) -> Replay:
+        """Every part of the Keras port alone, in float64, in evaluation mode."""
+        source = self.room.path("torch", "look-float64")
+        return self.room.replay("keras", "replay-float64", self.units(gradients=True), source)
+
+    @cached_property
+    def replayed_float32(self) -> Replay:
+        source = self.room.path("torch", "look-float32")
+        return self.room.replay("keras", "replay-float32", self.units(False), source, "float32")
+
+
+def verify(request: Request, use: Callable[[Seen], T]) -> T:
+    """Fills a folder with what both ports show, and uses it while the workers live.
+
+    CompareError for a user's mistake.
+    """
+    pythons = {s: check_python(s, request.python.get(s, sys.executable)) for s in SIDES}
+    with ExitStack() as stack:
+        folder = stack.enter_context(RunFolder(request.out, "verify")).path
+        reporter = stack.enter_context(Reporter(SIDES, request.quiet))
+        workers = {
+            side: stack.enter_context(start(side, pythons[side], request, folder)) for side in SIDES
+        }
+        for side in SIDES:
+            reporter.phase(side, "looks at the port")
+        note(request, folder)
+        return use(seen(request, folder, workers))
+
+
+def start(side: str, python: str, request: Request, folder: Path) -> Worker:
+    (folder / side).mkdir(exist_ok=True)
+    log = folder / side / "log.txt"
+    return Worker(side, python, log, timeout=request.timeout, device=request.device)
+
+
+def seen(request: Request, folder: Path, workers: Mapping[str, Worker]) -> Seen:
+    """All looks and replays that the judge needs."""
+    room = Room(folder, {side: load(request, side) for side in SIDES}, workers)
+    environments = both(lambda side: workers[side].ready()) if workers else {}
+    probe(request, room)
+    first = both(lambda side: room.look(side, "survey", "float32", values=False))
+    graphs = {side: look.graph for side, look in first.items()}
+    pairs = pairing.paired(graphs["torch"], graphs["keras"], request.map)
+    moves = transfer.transfer(pairs, graphs["torch"], graphs["keras"])
+    given = weights(request, room, first, pairs, moves)
+    outputs = list(zip(graphs["torch"].outputs, graphs["keras"].outputs, strict=False))
+    gradients = directions(request, room, graphs, outputs)
+
+    def look(side: str, dtype: Dtype) -> Look:
+        back_in = gradients.get(side, "") if dtype == "float64" else ""
+        name = f"look-{dtype}"
+        return room.look(side, name, dtype, given=given.get(side, ""), gradients=back_in)
+
+    exact = both(lambda side: look(side, "float64"))
+    found = Seen(request, room, pairs, moves, exact["torch"], exact["keras"], outputs, environments)
+    found.replayed  # noqa: B018  # asks the worker
+    both(lambda side: look(side, "float32"))
+    found.replayed_float32  # noqa: B018
+    return found
+
+
+def load(request: Request, side: str) -> Load:
+    return Load(
+        getattr(request, side),
+        dict(request.arguments.get(side, {})),
+        request.inputs,
+        weights=request.weights.get(side, ""),
+        trust=request.trust,
+    )
+
+
+def probe(request: Request, room: Room) -> None:
+    """Random numbers of both signs, or what the user gave."""
+    if request.probe is not None:
+        room.save("probe", given_probe(request))
+        return
+    rng = np.random.default_rng(request.seed)
+    size = sum(int(np.prod(shape)) for shape in request.inputs)
+    batch = request.batch or (4 if size < 20_000 else 2)
+    arrays = {
+        str(i): rng.normal(size=(batch, *shape)).astype(np.float32)
+        for i, shape in enumerate(request.inputs)
+    }
+    room.save("probe", arrays)
+
+
+def given_probe(request: Request) -> dict[str, Array]:
+    """The arrays of the user's file, in order, which have to fit --input."""
+    try:
+        with np.load(str(request.probe), allow_pickle=False) as file:
+            arrays = [file[name] for name in file.files]
+    except (OSError, ValueError) as error:
+        raise DataError(f"--probe {request.probe}: expected an .npz of arrays ({error})") from None
+    if [a.shape[1:] for a in arrays] != list(request.inputs):
+        raise DataError(
+            f"--probe {request.probe}: expected arrays of the shapes (N, ...) "
+            f"{[('N', *shape) for shape in request.inputs]}, found {[a.shape for a in arrays]}"
+        )
+    return {str(i): a for i, a in enumerate(arrays)}
+
+
+def weights(
+    request: Request,
+    room: Room,
+    first: Mapping[str, Look],
+    pairs: Pairs,
+    moves: transfer.Transfer,
+) -> dict[str, str]:
+    """Files of the tensors that each port is given; none where the user's own are judged."""
+    if request.weights:
+        if set(request.weights) != set(SIDES):
+            raise UsageError("expected --torch-weights and --keras-weights, or neither")
+        return {}
+    drawn = draw(first["torch"], "torch", pairs, request.seed)
+    raw = room.save("drawn-torch", drawn)
+    calibrated = room.look(
+        "torch", "calibrated", "float32", given=raw, calibrate=True, values=False
+    )
+    ours = {
+        name: x.astype(np.float32) if x.dtype.kind == "f" else x
+        for name, x in calibrated.held().items()
+    }
+    theirs = draw(first["keras"], "keras", pairs, request.seed)
+    theirs |= moves.to_keras(ours, first["keras"].graph)
+    return {
+        "torch": room.save("given-torch", {n: ours[n] for n in drawn}),
+        "keras": room.save("given-keras", theirs),
+    }
+
+
+def draw(look: Look, side: str, pairs: Pairs, seed: int) -> dict[str, Array]:
+    """Random tensors by the side's own names, in its own axes, exact in float32.
+
+    He et al. 2015 for kernels; biases and shifts off zero, scales off one, statistics off both, so
+    that each of them shows. What no known layer holds is moved from where the port put it.
+    """
+    rng = np.random.default_rng((seed, 1))
+    known: dict[str, tuple[Holder, str]] = {}
+    held = [getattr(p, side) for p in pairs.pairs] + getattr(pairs, side)
+    for holder in held:
+        for role, name in holder.tensors.items():
+            known.setdefault(name, (holder, role))
+    found = {}
+    for name, initial in look.held().items():
+        if initial.dtype.kind != "f":
+            continue
+        holder, role = known.get(name, (None, ""))
+        found[name] = drawn(rng, initial, holder, role).astype(np.float32)
+    return found
+
+
+def drawn(rng: np.random.Generator, initial: Array, holder: Holder | None, role: str) -> Array:
+    """One tensor."""
+    noise = rng.normal(size=initial.shape)
+    kind = holder.node.kind if holder else ""
+    if role == "weight" and kind in ("conv", "dense", "conv_transpose"):
+        assert holder is not None
+        shape = holder.shapes["weight"]
+        fan_in = (
+            int(np.prod(shape[1:])) if kind != "conv_transpose" else int(np.prod(shape) / shape[1])
+        )
+        return np.asarray(noise * np.sqrt(2 / max(fan_in, 1)))
+    if role in ("bias", "shift"):
+        return np.asarray(0.2 * noise)
+    if role == "scale":
+        return np.asarray(1 + 0.2 * noise)
+    if role == "mean":
+        return np.asarray(0.2 * noise)
+    if role == "var":
+        return rng.uniform(0.5, 1.5, size=initial.shape)
+    return np.asarray(initial + 0.1 * noise)
+
+
+def directions(
+    request: Request, room: Room, graphs: Mapping[str, Graph], outputs: list[tuple[str, str]]
+) -> dict[str, str]:
+    """Files of what is sent back into each output: random, the same on both sides."""
+    rng = np.random.default_rng((request.seed, 2))
+    batch = len(tensors.load(Path(room.probe()))["0"])
+    ours: dict[str, Array] = {}
+    theirs: dict[str, Array] = {}
+    for t, k in outputs:
+        shapes = [graphs[s].shapes[graphs[s].outputs[n]] for s, n in (("torch", t), ("keras", k))]
+        ours[t] = rng.normal(size=(batch, *shapes[0])).astype(np.float32)
+        moves = next(cuts.ways_between(shapes[1], shapes[0], graphs["keras"]), None)
+        if moves is not None:
+            theirs[k] = moved(ours[t], back(moves, (-1, *shapes[1])))
+    files = {"torch": room.save("directions-torch", ours)}
+    if len(theirs) == len(outputs):
+        files["keras"] = room.save("directions-keras", theirs)
+    return files
+
+
+def note(request: Request, folder: Path) -> None:
+    """What `compare judge` needs to judge the folder again."""
+    fields = {
+        "torch": request.torch, "keras": request.keras,
+        "inputs": [list(shape) for shape in request.inputs],
+        "arguments": {s: dict(a) for s, a in request.arguments.items()},
+        "weights": dict(request.weights), "map": dict(request.map) if request.map else None,
+        "seed": request.seed,
+    }  # fmt: skip
+    write_json(folder / "verify.json", fields)
