@@ -33,6 +33,12 @@ class Node:
     settings: dict[str, Any] = field(default_factory=dict)  # in the words of common/spec.py
     layer: str = ""  # path of the innermost layer that ran it
     place: str = ""  # "net.py:31", the innermost line that is no framework's; empty: there is none
+    inner: tuple[str, ...] = ()  # the nodes that ran, where several are taken as one
+
+    @property
+    def ran(self) -> tuple[str, ...]:
+        """The nodes that ran, in order."""
+        return self.inner or (self.name,)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class Graph:
                     **n,
                     "reads": tuple(n["reads"]),
                     "writes": tuple(n["writes"]),
+                    "inner": tuple(n["inner"]),
                     "settings": {key: tupled(value) for key, value in n["settings"].items()},
                 }
             )

@@ -410,8 +410,11 @@ def repaired(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> tuple[Repa
     makes = back(middle.cut.moves, (-1, *seen.keras.graph.shapes[middle.cut.keras]))
     if seen.keras.graph.shapes[middle.cut.keras] != shape_of(seen, middle.cut):
         makes = turned(middle.cut.moves)
-    own = Repair(theirs.node.name, ours.node.kind, ours.settings, held, ways, makes)
-    return (own, Repair(theirs.pad.name, "identity", reads=((),))) if theirs.pad else (own,)
+    first, *others = theirs.node.ran  # the first computes it all, and the rest hand it on
+    own = Repair(first, ours.node.kind, ours.settings, held, ways, makes)
+    after = [Repair(name, "identity", reads=((),)) for name in others]
+    pad = [Repair(theirs.pad.name, "identity", reads=((),))] if theirs.pad else []
+    return (own, *after, *pad)
 
 
 def owned(seen: Seen, node: Node, side: str) -> dict[str, Array]:

@@ -46,7 +46,8 @@ class Part:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(node.name for node in self.nodes)
+        """Of what has to run."""
+        return tuple(name for node in self.nodes for name in node.ran)
 
 
 @dataclass

@@ -92,7 +92,7 @@ def run_repaired(seen: Seen, repairs: Sequence[Repair]) -> float | None:
         for cut in seen.cuts.found
         if cut.why == "input"
     }
-    names = tuple(node.name for node in seen.keras.graph.nodes)
+    names = tuple(name for node in seen.keras.graph.nodes for name in node.ran)
     targets = tuple(dict.fromkeys(seen.keras.graph.outputs[k] for _, k in seen.outputs))
     unit = Unit("whole", names, feeds, targets, {})
     source = seen.room.path("torch", "look-float64")

@@ -5,7 +5,7 @@ No part is blamed for what came before it, and what all parts do right the whole
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -68,12 +68,9 @@ class Judgement:
 def judge(seen: Seen) -> Judgement:
     """Every rung, whatever the others say."""
     rows: dict[str, dict[str, Any]] = {}
-    rungs = [
-        structure(seen),
-        forward(seen, rows),
-        training(seen),
-        gradients(seen, rows),
-    ]
+    first = [structure(seen), forward(seen, rows)]
+    wrong = {fault.part for fault in first[1][1]}
+    rungs = [*first, training(seen, wrong), gradients(seen, rows)]
     faults = [fault for _, found in rungs for fault in found]
     blind = [*blindness(seen), *unseen(seen)]
     checks = [check for check, _ in rungs]
@@ -507,9 +504,12 @@ def torch_shares(seen: Seen) -> Replay:
 # -------------------------------------------------------------------------------------- training
 
 
-def training(seen: Seen) -> tuple[Check, list[Fault]]:
-    """Rung 4: norms and dropout in training mode, each alone on the same numbers."""
-    modal = modal_parts(seen)
+def training(seen: Seen, wrong: Collection[str]) -> tuple[Check, list[Fault]]:
+    """Rung 4: norms and dropout in training mode, each alone on the same numbers.
+
+    A part that is `wrong` in evaluation already is not asked.
+    """
+    modal = [name for name in modal_parts(seen) if name not in wrong]
     drops = {side: dropouts(look) for side, look in looks(seen).items()}
     if not modal and not any(drops.values()):
         return Check("training", 4, Verdict.SAME, "nothing does otherwise in training"), []
@@ -580,7 +580,10 @@ def part_in_training(
     elif error <= 1e-9:
         largest = error
     for pair in seen.pairs.pairs:
-        if pair.keras.node.name in own.names and pair.torch.node.kind == "batch_norm":
+        if (
+            pair.keras.node.name in {n.name for n in own.nodes}
+            and pair.torch.node.kind == "batch_norm"
+        ):
             found, fault = statistics(seen, name, pair.torch, pair.keras, ours, theirs)
             largest = max(largest, found)
             if fault is not None:
@@ -699,14 +702,14 @@ def covered(seen: Seen) -> tuple[int, int]:
         }
         total += len(needed)
         if side == "keras":
-            inside += len({n for own in seen.parts.values() for n in own.names} & needed)
+            inside += len({n.name for own in seen.parts.values() for n in own.nodes} & needed)
         else:
             parts = [part(look.net, cut.torch, seen.cuts.by_torch) for cut in seen.cuts.found]
             parts += [
                 part(look.net, look.graph.outputs[ours], seen.cuts.by_torch, itself=False)
                 for ours, _ in seen.outputs
             ]
-            inside += len({n for own in parts for n in own.names} & needed)
+            inside += len({n.name for own in parts for n in own.nodes} & needed)
     return inside, total
 
 

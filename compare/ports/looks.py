@@ -21,6 +21,7 @@ from common.errors import DataError
 from common.graph import Graph
 from common.job import Load, LookJob, Repair, ReplayJob, Unit
 from compare.folder import read_json, write_json
+from compare.ports.fold import folded
 from compare.ports.pairing import Net
 from compare.workers import Worker
 
@@ -98,7 +99,7 @@ class Room:
         if not path.exists():
             self.ask(side, path, LookJob(self.load(side, dtype), self.probe(), str(path), **job))
         arrays, note = tensors.read(path)
-        return Look(Graph.from_note(note), arrays)
+        return Look(folded(Graph.from_note(note)), arrays)
 
     def replay(
         self,

@@ -146,6 +146,7 @@ def verify(request: Request, use: Callable[[Seen], T]) -> T:
 
     CompareError for a user's mistake.
     """
+    loads = {side: load(request, side) for side in SIDES}
     pythons = {s: check_python(s, request.python.get(s, sys.executable)) for s in SIDES}
     with ExitStack() as stack:
         folder = stack.enter_context(RunFolder(request.out, "verify")).path
@@ -156,7 +157,7 @@ def verify(request: Request, use: Callable[[Seen], T]) -> T:
         for side in SIDES:
             reporter.phase(side, "looks at the port")
         note(request, folder)
-        return use(seen(request, folder, workers))
+        return use(seen(request, Room(folder, loads, workers)))
 
 
 def start(side: str, python: str, request: Request, folder: Path) -> Worker:
@@ -165,10 +166,9 @@ def start(side: str, python: str, request: Request, folder: Path) -> Worker:
     return Worker(side, python, log, timeout=request.timeout, device=request.device)
 
 
-def seen(request: Request, folder: Path, workers: Mapping[str, Worker]) -> Seen:
+def seen(request: Request, room: Room) -> Seen:
     """All looks and replays that the judge needs."""
-    room = Room(folder, {side: load(request, side) for side in SIDES}, workers)
-    environments = both(lambda side: workers[side].ready()) if workers else {}
+    environments = both(lambda side: room.workers[side].ready()) if room.workers else {}
     probe(request, room)
     first = both(lambda side: room.look(side, "survey", "float32", values=False))
     graphs = {side: look.graph for side, look in first.items()}
@@ -193,12 +193,24 @@ def seen(request: Request, folder: Path, workers: Mapping[str, Worker]) -> Seen:
 
 def load(request: Request, side: str) -> Load:
     return Load(
-        getattr(request, side),
+        absolute_port(getattr(request, side)),
         dict(request.arguments.get(side, {})),
         request.inputs,
         weights=request.weights.get(side, ""),
         trust=request.trust,
     )
+
+
+def absolute_port(port: str) -> str:
+    """The same port for a worker, which has its own working folder. UsageError: it is not there."""
+    place, colon, name = port.rpartition(":")
+    if not colon or not place or not name:
+        raise UsageError(f"{port!r}: expected package.module:callable or path/file.py:callable")
+    if not place.endswith(".py"):
+        return port
+    if not Path(place).is_file():
+        raise UsageError(f"there is no file {place}")
+    return f"{Path(place).absolute()}:{name}"
 
 
 def probe(request: Request, room: Room) -> None:
