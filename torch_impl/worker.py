@@ -17,6 +17,7 @@ def start() -> tuple[dict[str, Any], Mapping[str, Handler]]:
     from torch_impl.bench import bench
     from torch_impl.device import configure
     from torch_impl.download import download
+    from torch_impl.look import look, replay
     from torch_impl.predict import predict
     from torch_impl.trace import trace
     from torch_impl.train import train
@@ -26,6 +27,8 @@ def start() -> tuple[dict[str, Any], Mapping[str, Handler]]:
         "train": train,
         "bench": bench,
         "predict": predict,
+        "look": look,
+        "replay": replay,
         "download": download,
     }
     return configure(), handlers

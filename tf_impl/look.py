@@ -1,0 +1,631 @@
+"""Looks at anybody's Keras port, and runs parts of it again: two kinds of job."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import io
+import re
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+from keras.src.saving import saving_lib
+from keras.src.utils.naming import reset_uids
+
+from common import tensors
+from common.errors import CompareError, DataError, UsageError
+from common.graph import moved
+from common.job import Load, LookJob, ReplayJob, Unit
+from common.locate import locate
+from common.serve import WRAPPING, Emit
+from tf_impl import graph, places
+from tf_impl.graph import Entry, Owned, Pass, Recorder, Slot, Variable, mapped, parts
+
+Array = np.ndarray[Any, Any]
+SHOWN = 5  # names in a line that says what does not fit
+
+
+@dataclass
+class Loaded:
+    """A port that was built, and what is known of it."""
+
+    load: Load
+    model: layers.Layer
+    paths: dict[int, str]  # of every layer, by identity
+    variables: dict[str, Variable]
+    first: list[tuple[Variable, Array]]  # every variable as it was built
+    moves: list[tuple[int, ...] | None]  # of each input, from channels first
+    last: bool
+    passes: dict[bool, Pass] = field(default_factory=dict)  # by mode
+
+
+KEPT: list[Loaded] = []  # the port that was built last
+FOLDERS: list[str] = []  # put on the path for it
+
+
+# ------------------------------------------------------------------------------ the jobs
+
+
+def look(job: LookJob, progress: Emit) -> dict[str, Any]:
+    """Runs the port once and leaves its graph, its tensors and what flowed through it."""
+    if job.calibrate:
+        raise ValueError("calibrate: statistics are given to a Keras port, not measured on it")
+    probe = tensors.load(Path(job.probe))
+    with placed(job.load):
+        loaded = loaded_for(job.load, probe)
+        restore(loaded.first)
+        give(loaded, tensors.load(Path(job.given)) if job.given else {})
+        arrays = {f"tensor:{name}": array_of(v) for name, v in loaded.variables.items()}
+        inputs = [as_input(loaded, i, probe[str(i)]) for i in range(len(job.load.inputs))]
+        before = snapshot(loaded)
+        try:
+            found, tape, statistics = one_pass(loaded, inputs, job.training)
+        finally:
+            restore(before)
+        check_constants(loaded, inputs, job.training, found)
+        restore(before)
+        arrays |= statistics if job.training else {}
+        if job.values:
+            arrays |= {f"value:{name}": array_of(x) for name, x in found.values.items()}
+        if job.gradients:
+            arrays |= gradients(loaded, found, tape, tensors.load(Path(job.gradients)))
+    loaded.passes[job.training] = dataclasses.replace(found, values={})
+    tensors.save(Path(job.out), arrays, note=found.graph.to_note())
+    return {}
+
+
+def replay(job: ReplayJob, progress: Emit) -> dict[str, Any]:
+    """Runs each unit by itself; one that raises is named, and the others run."""
+    if not KEPT or KEPT[-1].load != job.load or job.training not in KEPT[-1].passes:
+        raise ValueError(f"{job.load.port}: nobody looked at it in this mode before")
+    loaded, source = KEPT[-1], tensors.load(Path(job.source))
+    arrays: dict[str, Array] = {}
+    failed: dict[str, str] = {}
+    before = snapshot(loaded)
+    with placed(job.load):
+        for unit in job.units:
+            try:
+                arrays |= run_unit(loaded, unit, source, job.training)
+            except Exception as error:
+                failed[unit.name] = said(error)
+            finally:
+                restore(before)
+    tensors.save(Path(job.out), arrays)
+    return {"failed": failed}
+
+
+@contextmanager
+def placed(load: Load) -> Iterator[None]:
+    """Everything made inside lies on the job's device, in its dtype."""
+    if load.device == "cuda" and not tf.config.list_physical_devices("GPU"):
+        raise UsageError("--device cuda: TensorFlow sees no CUDA device on this machine")
+    around: AbstractContextManager[Any] = nullcontext()
+    if load.device == "cpu":
+        around = graph.channels_first_on_cpu()
+    keras.config.set_dtype_policy(load.dtype)
+    with tf.device("/GPU:0" if load.device == "cuda" else "/CPU:0"), around:
+        yield
+
+
+# ------------------------------------------------------------------------------- loading
+
+
+def loaded_for(load: Load, probe: Mapping[str, Array]) -> Loaded:
+    """The port of this load: the one that was built last, where it is the same."""
+    if KEPT and KEPT[-1].load == load:
+        return KEPT[-1]
+    KEPT.clear()
+    keras.config.set_image_data_format("channels_last")
+    keras.utils.set_random_seed(0)
+    reset_uids()
+    model = made(load)
+    in_the_loads_dtype(model, load.dtype)
+    moves, last = orient(model, load)
+    if not is_built(model):
+        zeros = [
+            moved_input(np.zeros_like(probe[str(i)]), axes, load) for i, axes in enumerate(moves)
+        ]
+        called(model, load, zeros, None)
+        in_the_loads_dtype(model, load.dtype)
+    paths = {id(layer): path for path, layer in named_layers(model)}
+    variables = dict(named_variables(model))
+    loaded = Loaded(load, model, paths, variables, [], moves, last)
+    if load.weights:
+        load_weights(loaded, Path(load.weights))
+    loaded.first = snapshot(loaded)
+    KEPT.append(loaded)
+    return loaded
+
+
+def made(load: Load) -> layers.Layer:
+    """What the user's callable returns."""
+    with users_folder(load.port):
+        try:
+            model = locate(load.port)(**load.arguments)
+        except CompareError:
+            raise
+        except Exception as error:
+            raise UsageError(f"{load.port} raised {said(error)}") from error
+    if not isinstance(model, layers.Layer):
+        what = "None" if model is None else f"a {type(model).__name__}"
+        raise UsageError(f"{load.port} returned {what}, expected a keras.Model or keras.Layer")
+    return model
+
+
+@contextmanager
+def users_folder(port: str) -> Iterator[None]:
+    """A file's neighbours can be imported, those of this folder and of none before."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and any(Path(file).is_relative_to(folder) for folder in FOLDERS):
+            del sys.modules[name]
+    sys.path[:] = [entry for entry in sys.path if entry not in FOLDERS]
+    FOLDERS.clear()
+    place = port.rpartition(":")[0]
+    if place.endswith(".py"):
+        FOLDERS.append(str(Path(place).resolve().parent))
+        sys.path.insert(0, FOLDERS[0])
+    yield  # stays on the path: a port may import when it is called
+
+
+def said(error: BaseException) -> str:
+    """An exception in one line: its type, the first line of its text, and the user's line."""
+    text = WRAPPING.split(re.sub(r"\x1b\[\d*m", "", str(error)))[-1].strip()
+    where = places.raised(error)
+    line = ": ".join([type(error).__name__, *text.splitlines()[:1]])
+    return f"{line} ({where})" if where else line
+
+
+def in_the_loads_dtype(model: layers.Layer, dtype: str) -> None:
+    """A functional model's inputs take the dtype of its layers; Keras makes them float32."""
+    for layer in model._flatten_layers():
+        inner = getattr(layer, "_functional", None) if is_sequential(layer) else layer
+        if not isinstance(inner, keras.src.models.functional.Functional):
+            continue
+        for x in inner._inputs:
+            if x.dtype in ("float32", "float64"):
+                x._dtype = dtype
+
+
+def is_sequential(layer: layers.Layer) -> bool:
+    return isinstance(layer, keras.Sequential)
+
+
+def known_inputs(model: layers.Layer) -> list[Any] | None:
+    """The symbolic inputs of a functional or sequential model that knows them."""
+    functional = model._functional if is_sequential(model) else model
+    if isinstance(functional, keras.src.models.functional.Functional):
+        return list(functional.inputs)
+    return None
+
+
+def is_built(model: layers.Layer) -> bool:
+    return known_inputs(model) is not None
+
+
+def orient(model: layers.Layer, load: Load) -> tuple[list[tuple[int, ...] | None], bool]:
+    """How each input is moved to the port's axes, and whether its maps are channels last."""
+    last = prefers_last(model)
+    known = known_inputs(model)
+    if known is None:
+        return [to_last(shape, last) for shape in load.inputs], last
+    expected = [tuple(x.shape[1:]) for x in known]
+    if len(expected) != len(load.inputs):
+        raise UsageError(
+            f"{load.port} takes {len(expected)} inputs, expected as many as shapes were given, "
+            f"{len(load.inputs)}"
+        )
+    moves = [orient_one(load, *pair, last) for pair in zip(expected, load.inputs, strict=True)]
+    maps = [axes for axes, shape in zip(moves, load.inputs, strict=True) if len(shape) == 3]
+    return moves, (maps[0] is not None) if maps else last
+
+
+def prefers_last(model: layers.Layer) -> bool:
+    """As the port's layers say, where they agree; else as Keras is set."""
+    said = {getattr(layer, "data_format", None) for layer in model._flatten_layers()} - {None}
+    form = said.pop() if len(said) == 1 else keras.config.image_data_format()
+    return bool(form == "channels_last")
+
+
+def to_last(shape: Sequence[int], last: bool) -> tuple[int, ...] | None:
+    return (0, 2, 3, 1) if last and len(shape) == 3 else None
+
+
+def orient_one(
+    load: Load, expected: tuple[Any, ...], given: tuple[int, ...], last: bool
+) -> tuple[int, ...] | None:
+    """One input: as it is given, or with its channels last, whichever the model takes."""
+    rank = len(given)
+    ways: list[tuple[int, ...] | None] = [None]
+    if rank in (2, 3):
+        ways.append((0, *range(2, rank + 1), 1))
+    fits = [axes for axes in ways if accepts(expected, turned(given, axes))]
+    if not fits:
+        found = " or ".join(str(turned(given, axes)) for axes in ways)
+        raise UsageError(f"{load.port} takes inputs of shape {expected}, found {found}")
+    if len(fits) == 1 or rank == 2:
+        return fits[0]
+    return fits[1] if last else fits[0]
+
+
+def turned(shape: tuple[int, ...], axes: tuple[int, ...] | None) -> tuple[int, ...]:
+    return shape if axes is None else tuple(shape[i - 1] for i in axes[1:])
+
+
+def accepts(expected: tuple[Any, ...], given: tuple[int, ...]) -> bool:
+    if len(expected) != len(given):
+        return False
+    return all(e is None or e == g for e, g in zip(expected, given, strict=True))
+
+
+def moved_input(x: Array, axes: tuple[int, ...] | None, load: Load) -> tf.Tensor:
+    """An array of the probe in the port's axes; floating numbers in the job's dtype."""
+    x = x if axes is None else x.transpose(axes)
+    return tf.constant(x, dtype=load.dtype if np.issubdtype(x.dtype, np.floating) else x.dtype)
+
+
+def as_input(loaded: Loaded, index: int, x: Array) -> tf.Tensor:
+    """As `moved_input`, in the dtype that the model asks for where that is a whole number's."""
+    if tuple(x.shape[1:]) != loaded.load.inputs[index]:
+        raise ValueError(f"probe {index}: {x.shape[1:]}, expected {loaded.load.inputs[index]}")
+    known = known_inputs(loaded.model)
+    found = moved_input(x, loaded.moves[index], loaded.load)
+    if known is not None and "int" in str(known[index].dtype):
+        return tf.cast(found, known[index].dtype)
+    return found
+
+
+def called(model: layers.Layer, load: Load, inputs: Sequence[Any], training: bool | None) -> Any:
+    """Calls the port as ports are called. UsageError where it raises."""
+    mode = {} if training is None else {"training": training}
+    try:
+        return model(*arguments(model, inputs), **mode)
+    except Exception as error:
+        shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
+        name = type(model).__name__
+        raise UsageError(f"{load.port}: {name} called on {shapes}: {said(error)}") from error
+
+
+def arguments(model: layers.Layer, inputs: Sequence[Any]) -> list[Any]:
+    """One input by itself; several in a functional model's own structure, else by position."""
+    if len(inputs) == 1 and not isinstance(getattr(model, "_inputs_struct", None), (list, dict)):
+        return list(inputs)
+    if isinstance(getattr(model, "_inputs_struct", None), (list, tuple, dict)):
+        return [keras.tree.pack_sequence_as(model._inputs_struct, list(inputs))]
+    taken = inspect.signature(model.call).parameters.values()
+    free = [p for p in taken if p.name not in ("training", "mask") and p.kind < p.KEYWORD_ONLY]
+    several = len(free) >= len(inputs) or any(p.kind == p.VAR_POSITIONAL for p in free)
+    return list(inputs) if several else [list(inputs)]
+
+
+# --------------------------------------------------------------------------------- names
+
+
+def named_layers(model: layers.Layer) -> Iterator[tuple[str, layers.Layer]]:
+    """The model and every layer below it, each once, by its first path."""
+    seen: set[int] = set()
+
+    def walk(path: str, layer: layers.Layer) -> Iterator[tuple[str, layers.Layer]]:
+        if id(layer) in seen:
+            return
+        seen.add(id(layer))
+        yield path, layer
+        for name, child in children(layer):
+            yield from walk(f"{path}.{name}".lstrip("."), child)
+
+    return walk("", model)
+
+
+def children(layer: layers.Layer) -> Iterator[tuple[str, layers.Layer]]:
+    """Layers right below: of functional and sequential models by name, else by attribute."""
+    if is_sequential(layer) or isinstance(layer, keras.src.models.functional.Functional):
+        yield from ((x.name, x) for x in layer.layers if not isinstance(x, layers.InputLayer))
+    for private in (False, True):
+        for name, value in vars(layer).items():
+            if name.startswith("_") is private and name not in ("_layers", "_functional"):
+                for path, child in parts(value):
+                    if isinstance(child, layers.Layer) and not isinstance(child, layers.InputLayer):
+                        yield ".".join((name, *path)), child
+    yield from ((x.name, x) for x in layer._layers if not isinstance(x, layers.InputLayer))
+
+
+def named_variables(model: layers.Layer) -> Iterator[tuple[str, Variable]]:
+    """Every tensor that the port owns, each once; no seeds, and nothing that only counts."""
+    seen: set[int] = set()
+    taken: dict[str, Variable] = {}
+    for path, layer in named_layers(model):
+        inner = {id(v) for x in layer._flatten_layers(include_self=False) for v in x.weights}
+        own = [v for v in layer.weights if id(v) not in inner]
+        loose = [v for v in vars(layer).values() if isinstance(v, tf.Variable)]
+        for v in [*own, *loose]:
+            counts = isinstance(layer, layers.Normalization) and v.name == "count"
+            if id(v) in seen or counts:
+                continue
+            seen.add(id(v))
+            name = graph.unique(f"{path}.{own_name(layer, v)}".lstrip("."), taken)
+            taken[name] = v
+            yield name, v
+
+
+def own_name(layer: layers.Layer, variable: Variable) -> str:
+    """The name that was given to it, or the attribute's where nobody gave one."""
+    name = variable.name.partition(":")[0]
+    if not re.fullmatch(r"(?i)variable(_\d+)?", name):
+        return name
+    held = [key for key, value in vars(layer).items() if value is variable]
+    return held[0] if held else name
+
+
+# ------------------------------------------------------------------------------- weights
+
+
+def load_weights(loaded: Loaded, path: Path) -> None:
+    """Fills the port from a file, all of it. UsageError naming what does not fit."""
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}")
+    if path.suffix == ".safetensors":
+        fill(loaded, tensors.load(path), path)
+        return
+    if path.suffix == ".keras":
+        content = keras_archive(path)
+    elif path.name.endswith(".weights.h5"):
+        content = path.read_bytes()
+    else:
+        raise UsageError(f"{path}: expected .keras, .weights.h5 or .safetensors")
+    with tempfile.TemporaryDirectory() as room:
+        given, mine = Path(room) / "given.weights.h5", Path(room) / "mine.weights.h5"
+        given.write_bytes(content)
+        saving_lib.save_weights_only(loaded.model, str(mine))
+        try:
+            complain(path, held_by(mine), held_by(given))
+            saving_lib.load_weights_only(loaded.model, str(given))
+        except (OSError, ValueError, KeyError) as error:
+            raise UsageError(f"{path}: {said(error)}") from error
+
+
+def keras_archive(path: Path) -> bytes:
+    """The weights within a .keras file; nothing of its code is read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.read("model.weights.h5")
+    except (zipfile.BadZipFile, KeyError):
+        raise DataError(f"{path}: not a .keras file, or truncated") from None
+
+
+def held_by(path: Path) -> dict[str, tuple[int, ...]]:
+    """Shape of every array in a weights file, without the optimizer's and the seeds."""
+    found: dict[str, tuple[int, ...]] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and not re.search(r"^optimizer|seed_generator", name):
+            found[name] = tuple(item.shape)
+
+    with h5py.File(io.BytesIO(path.read_bytes()), "r") as file:
+        file.visititems(visit)
+    return found
+
+
+def complain(
+    path: Path, mine: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]]
+) -> None:
+    """UsageError where names or shapes of a file are not the port's."""
+    wrong = [f"it lacks {name}" for name in mine.keys() - given.keys()]
+    wrong += [f"the port has no {name}" for name in given.keys() - mine.keys()]
+    wrong += [
+        f"{name} is {given[name]}, expected {mine[name]}"
+        for name in mine.keys() & given.keys()
+        if mine[name] != given[name]
+    ]
+    if wrong:
+        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise UsageError(f"{path}: {'; '.join(sorted(wrong)[:SHOWN])}{more}")
+
+
+def fill(loaded: Loaded, given: Mapping[str, Array], path: Path) -> None:
+    mine = {name: tuple(v.shape) for name, v in loaded.variables.items()}
+    complain(path, mine, {name: array.shape for name, array in given.items()})
+    for name, array in given.items():
+        assign(loaded.variables[name], array)
+
+
+def give(loaded: Loaded, given: Mapping[str, Array]) -> None:
+    """Sets tensors by name. ValueError where a name or a shape is not the port's."""
+    for name, array in given.items():
+        if name not in loaded.variables:
+            raise ValueError(f"given {name}: the port has no such tensor")
+        shape = tuple(loaded.variables[name].shape)
+        if shape != array.shape:
+            raise ValueError(f"given {name}: {array.shape}, expected {shape}")
+        assign(loaded.variables[name], array)
+
+
+def assign(variable: Variable, array: Array) -> None:
+    variable.assign(tf.cast(tf.constant(np.ascontiguousarray(array)), variable.dtype))
+
+
+def array_of(x: Any) -> Array:
+    """As an array that safetensors can hold."""
+    array = np.asarray(keras.ops.convert_to_numpy(x))
+    return array if array.dtype in tensors.DTYPES else array.astype(np.float32)
+
+
+def snapshot(loaded: Loaded) -> list[tuple[Variable, Array]]:
+    """Every variable, seeds included, with what it holds."""
+    held = {id(v): v for v in [*loaded.model.variables, *loaded.variables.values()]}
+    return [(v, np.array(keras.ops.convert_to_numpy(v))) for v in held.values()]
+
+
+def restore(held: Sequence[tuple[Variable, Array]]) -> None:
+    for variable, array in held:
+        variable.assign(array)
+
+
+# ------------------------------------------------------------------------------- looking
+
+
+def one_pass(
+    loaded: Loaded, inputs: Sequence[tf.Tensor], training: bool, back: bool = True
+) -> tuple[Pass, tf.GradientTape, dict[str, Array]]:
+    """One recorded pass, its tape, and the statistics that it left."""
+    with tf.GradientTape() if back else nullcontext() as tape:
+        recorder = Recorder(
+            loaded.model, loaded.paths, loaded.variables, inputs, loaded.last, tape
+        )
+        if back:
+            watch(tape, inputs, loaded.variables)
+        with graph.recording(recorder):
+            output = called(loaded.model, loaded.load, inputs, training)
+        found = recorder.finish(output)
+    return found, tape, statistics_of(loaded)
+
+
+def watch(tape: tf.GradientTape, values: Sequence[Any], variables: Mapping[str, Variable]) -> None:
+    """Gradients are asked for all of these, trained or not."""
+    for x in values:
+        if x.dtype.is_floating:
+            tape.watch(x)
+    for variable in variables.values():
+        if tf.as_dtype(variable.dtype).is_floating:
+            tape.watch(raw(variable))
+
+
+def raw(variable: Variable) -> tf.Variable:
+    return variable._value if isinstance(variable, keras.Variable) else variable
+
+
+def statistics_of(loaded: Loaded, prefix: str = "") -> dict[str, Array]:
+    return {
+        f"{prefix}statistic:{name}": array_of(v)
+        for name, v in loaded.variables.items()
+        if graph.held(name, v).statistic
+    }
+
+
+def check_constants(
+    loaded: Loaded, inputs: Sequence[tf.Tensor], training: bool, found: Pass
+) -> None:
+    """What looks like a constant made on the way must not change with inputs or tensors."""
+    if not found.suspects:
+        return
+    other = [x * 0.75 + 0.125 if x.dtype.is_floating else x for x in inputs]
+    for variable in loaded.variables.values():
+        if tf.as_dtype(variable.dtype).is_floating:
+            variable.assign(raw(variable) * 0.75 + 0.125)
+    again = one_pass(loaded, other, training, back=False)[0].suspects
+    same = len(again) == len(found.suspects) and all(
+        np.array_equal(a, b, equal_nan=True) for a, b in zip(again, found.suspects, strict=True)
+    )
+    if not same:
+        found.graph.unseen.append(
+            "numbers that depend on the inputs or on tensors of the port were read as constants: "
+            "they were made outside TensorFlow, or by what cannot be seen"
+        )
+
+
+def gradients(
+    loaded: Loaded, found: Pass, tape: tf.GradientTape, given: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Of the sum of each output times what reaches it; what has no path to it is left out."""
+    with tape:
+        loss = weighted(
+            [(found.values[found.graph.outputs[name]], array) for name, array in given.items()]
+        )
+    values = {n: x for n, x in found.values.items() if x.dtype.is_floating}
+    return collected(tape, loss, values, loaded.variables, "")
+
+
+def weighted(pairs: Sequence[tuple[tf.Tensor, Array]]) -> tf.Tensor:
+    """The sum of each tensor times an array of its shape."""
+    for x, array in pairs:
+        if tuple(x.shape) != array.shape:
+            raise ValueError(f"a gradient of shape {array.shape} for a value of {tuple(x.shape)}")
+    terms = [tf.reduce_sum(x * tf.constant(array, dtype=x.dtype)) for x, array in pairs]
+    return tf.add_n([tf.cast(term, terms[0].dtype) for term in terms])
+
+
+def collected(
+    tape: tf.GradientTape,
+    loss: tf.Tensor,
+    values: Mapping[str, tf.Tensor],
+    variables: Mapping[str, Variable],
+    prefix: str,
+) -> dict[str, Array]:
+    owned = {n: raw(v) for n, v in variables.items() if tf.as_dtype(v.dtype).is_floating}
+    of_values, of_owned = tape.gradient(loss, [dict(values), owned])
+    found = {f"{prefix}gradient:{n}": g for n, g in of_values.items()}
+    found |= {f"{prefix}gradient-of:{n}": g for n, g in of_owned.items()}
+    return {n: array_of(tf.convert_to_tensor(g)) for n, g in found.items() if g is not None}
+
+
+# ----------------------------------------------------------------------------- replaying
+
+
+def run_unit(
+    loaded: Loaded, unit: Unit, source: Mapping[str, Array], training: bool
+) -> dict[str, Array]:
+    """A unit's nodes in order, on what it is fed; its targets, and its gradients."""
+    found = loaded.passes[training]
+    dtypes = found.graph.dtypes
+    feeds = {
+        value: tf.constant(moved(source[key], moves), dtype=dtypes[value])
+        for value, (key, moves) in unit.feeds.items()
+    }
+    with tf.GradientTape() as tape:
+        watch(tape, list(feeds.values()), loaded.variables)
+        values = dict(feeds)
+        for name in unit.nodes:
+            run_node(loaded, found, found.entries[name], values)
+        if unit.gradients:
+            given = {t: moved(source[key], moves) for t, (key, moves) in unit.gradients.items()}
+            loss = weighted([(values[target], array) for target, array in given.items()])
+    arrays = {f"{unit.name}|value:{target}": array_of(values[target]) for target in unit.targets}
+    if unit.gradients:
+        floats = {n: x for n, x in feeds.items() if x.dtype.is_floating}
+        arrays |= collected(tape, loss, floats, loaded.variables, f"{unit.name}|")
+    if training:
+        arrays |= statistics_of(loaded, f"{unit.name}|")
+    return arrays
+
+
+def run_node(loaded: Loaded, found: Pass, entry: Entry, values: dict[str, Any]) -> None:
+    """One node on what there is; what is made of the port's tensors alone is made on the way."""
+    for key in entry.reads:
+        name = found.names[key]
+        if name not in values and name not in found.from_inputs:
+            maker = next(e for e in found.entries.values() if key in e.writes)
+            run_node(loaded, found, maker, values)
+        if name not in values:
+            raise ValueError(f"it reads {name}, which is not fed")
+    for variable, state in entry.seeds:
+        variable.assign(state)
+
+    def filled(mark: Any) -> Any:
+        if isinstance(mark, Slot):
+            x = values[found.names[mark.key]]
+            if mark.key in entry.masks:
+                keras.src.backend.set_keras_mask(x, entry.masks[mark.key])
+            return x
+        return resolved(loaded, mark) if isinstance(mark, Owned) else mark
+
+    output = entry.run(*mapped(filled, entry.args), **mapped(filled, entry.kwargs))
+    made = [leaf for _, leaf in parts(output) if graph.is_eager(leaf)]
+    for key, index in zip(entry.writes, entry.leaves, strict=True):
+        values[found.names[key]] = made[index]
+
+
+def resolved(loaded: Loaded, mark: Owned) -> Any:
+    variable = loaded.variables[mark.name]
+    if mark.form == "variable":
+        return variable
+    return raw(variable).handle if mark.form == "handle" else tf.convert_to_tensor(raw(variable))
