@@ -50,7 +50,8 @@ class Loaded:
     passes: dict[bool, Pass] = field(default_factory=dict)  # by mode
 
 
-KEPT: list[Loaded] = []  # the port that was built last
+KEPT: list[Loaded] = []  # the ports that were built last
+KEEP = 2  # of these: one in float32 and one in float64
 FOLDERS: list[str] = []  # put on the path for it
 
 
@@ -87,9 +88,10 @@ def look(job: LookJob, progress: Emit) -> dict[str, Any]:
 
 def replay(job: ReplayJob, progress: Emit) -> dict[str, Any]:
     """Runs each unit by itself; one that raises is named, and the others run."""
-    if not KEPT or KEPT[-1].load != job.load or job.training not in KEPT[-1].passes:
+    loaded = kept(job.load)
+    if loaded is None or job.training not in loaded.passes:
         raise ValueError(f"{job.load.port}: nobody looked at it in this mode before")
-    loaded, source = KEPT[-1], tensors.load(Path(job.source))
+    source = tensors.load(Path(job.source))
     arrays: dict[str, Array] = {}
     failed: dict[str, str] = {}
     before = snapshot(loaded)
@@ -121,11 +123,16 @@ def placed(load: Load) -> Iterator[None]:
 # ------------------------------------------------------------------------------- loading
 
 
+def kept(load: Load) -> Loaded | None:
+    """The port of this load, where it is still there."""
+    return next((known for known in KEPT if known.load == load), None)
+
+
 def loaded_for(load: Load, probe: Mapping[str, Array]) -> Loaded:
     """The port of this load: the one that was built last, where it is the same."""
-    if KEPT and KEPT[-1].load == load:
-        return KEPT[-1]
-    KEPT.clear()
+    if (known := kept(load)) is not None:
+        return known
+    del KEPT[: 1 - KEEP]
     keras.config.set_image_data_format("channels_last")
     keras.utils.set_random_seed(0)
     reset_uids()
@@ -479,9 +486,7 @@ def one_pass(
 ) -> tuple[Pass, tf.GradientTape, dict[str, Array]]:
     """One recorded pass, its tape, and the statistics that it left."""
     with tf.GradientTape() if back else nullcontext() as tape:
-        recorder = Recorder(
-            loaded.model, loaded.paths, loaded.variables, inputs, loaded.last, tape
-        )
+        recorder = Recorder(loaded.model, loaded.paths, loaded.variables, inputs, loaded.last, tape)
         if back:
             watch(tape, inputs, loaded.variables)
         with graph.recording(recorder):

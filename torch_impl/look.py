@@ -60,7 +60,8 @@ class Copy:
             self.tensor.copy_(self.numbers)
 
 
-last: Port | None = None  # the one that was built last
+kept: list[Port] = []  # the ones that were built last
+KEEP = 2  # of these: one in float32 and one in float64
 folder: Path | None = None  # the one that it came from
 
 
@@ -163,11 +164,12 @@ def statistics(port: Port, graph: Graph) -> dict[str, Array]:
 
 def built(load: Load) -> Port:
     """The port of this load, made anew unless it is the one that was made last."""
-    global last
-    if last is None or last.load != load:
-        last = None  # two need not be in memory at once
-        last = build(load)
-    return last
+    known = next((port for port in kept if port.load == load), None)
+    if known is None:
+        del kept[: 1 - KEEP]
+        known = build(load)
+        kept.append(known)
+    return known
 
 
 def build(load: Load) -> Port:
@@ -424,9 +426,10 @@ class Calibration(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
 
 def replay(job: ReplayJob, progress: Emit) -> dict[str, Any]:
     """Runs each unit by itself; what one raises is told and does not end the others."""
-    if last is None or last.load != job.load or job.training not in last.looked:
+    port = next((port for port in kept if port.load == job.load), None)
+    if port is None or job.training not in port.looked:
         raise UsageError("a replay needs a look at the same port, in the same mode, before it")
-    port, looked = last, last.looked[job.training]
+    looked = port.looked[job.training]
     source = tensors.load(Path(job.source))
     buffers = copies(port.model, parameters=False)
     arrays: dict[str, Array] = {}
