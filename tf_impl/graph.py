@@ -597,8 +597,13 @@ def held(name: str, variable: Variable) -> Held:
         tuple(variable.shape),
         dtype_name(variable),
         bool(variable.trainable),
-        name.rpartition(".")[2] in ("moving_mean", "moving_variance"),
+        is_statistic(name),
     )
+
+
+def is_statistic(name: str) -> bool:
+    """Left by training without a gradient."""
+    return name.rpartition(".")[2] in ("moving_mean", "moving_variance")
 
 
 def dtype_name(variable: Variable) -> str:

@@ -33,6 +33,7 @@ from tf_impl import graph, places
 from tf_impl.graph import Entry, Owned, Pass, Recorder, Slot, Variable, mapped, parts
 
 Array = np.ndarray[Any, Any]
+BOOKS = ("_layers", "_functional", "_self_", "_tracker", "_operations", "_nodes")  # Keras' own
 SHOWN = 5  # names in a line that says what does not fit
 
 
@@ -97,12 +98,14 @@ def replay(job: ReplayJob, progress: Emit) -> dict[str, Any]:
     before = snapshot(loaded)
     with placed(job.load):
         for unit in job.units:
+            touched: dict[str, Variable] = {}
             try:
-                arrays |= run_unit(loaded, unit, source, job.training)
+                arrays |= run_unit(loaded, unit, source, job.training, touched)
             except Exception as error:
                 failed[unit.name] = said(error)
             finally:
-                restore(before)
+                ids = {id(variable) for variable in touched.values()}
+                restore([(variable, array) for variable, array in before if id(variable) in ids])
     tensors.save(Path(job.out), arrays)
     return {"failed": failed}
 
@@ -188,7 +191,7 @@ def users_folder(port: str) -> Iterator[None]:
 
 def said(error: BaseException) -> str:
     """An exception in one line: its type, the first line of its text, and the user's line."""
-    text = WRAPPING.split(re.sub(r"\x1b\[\d*m", "", str(error)))[-1].strip()
+    text = WRAPPING.split(re.sub(r"\x1b\[\d*m|\{\{[^}]*\}\} ?", "", str(error)))[-1].strip()
     where = places.raised(error)
     line = ": ".join([type(error).__name__, *text.splitlines()[:1]])
     return f"{line} ({where})" if where else line
@@ -202,7 +205,7 @@ def in_the_loads_dtype(model: layers.Layer, dtype: str) -> None:
             continue
         for x in inner._inputs:
             if x.dtype in ("float32", "float64"):
-                x._dtype = dtype
+                x._dtype = x._keras_history.operation._dtype = dtype
 
 
 def is_sequential(layer: layers.Layer) -> bool:
@@ -340,10 +343,10 @@ def children(layer: layers.Layer) -> Iterator[tuple[str, layers.Layer]]:
         yield from ((x.name, x) for x in layer.layers if not isinstance(x, layers.InputLayer))
     for private in (False, True):
         for name, value in vars(layer).items():
-            if name.startswith("_") is private and name not in ("_layers", "_functional"):
+            if name.startswith("_") is private and not name.startswith(BOOKS):
                 for path, child in parts(value):
                     if isinstance(child, layers.Layer) and not isinstance(child, layers.InputLayer):
-                        yield ".".join((name, *path)), child
+                        yield ".".join((name.lstrip("_"), *path)), child
     yield from ((x.name, x) for x in layer._layers if not isinstance(x, layers.InputLayer))
 
 
@@ -492,7 +495,7 @@ def one_pass(
         with graph.recording(recorder):
             output = called(loaded.model, loaded.load, inputs, training)
         found = recorder.finish(output)
-    return found, tape, statistics_of(loaded)
+    return found, tape, statistics_of(loaded.variables)
 
 
 def watch(tape: tf.GradientTape, values: Sequence[Any], variables: Mapping[str, Variable]) -> None:
@@ -509,11 +512,11 @@ def raw(variable: Variable) -> tf.Variable:
     return variable._value if isinstance(variable, keras.Variable) else variable
 
 
-def statistics_of(loaded: Loaded, prefix: str = "") -> dict[str, Array]:
+def statistics_of(variables: Mapping[str, Variable], prefix: str = "") -> dict[str, Array]:
     return {
         f"{prefix}statistic:{name}": array_of(v)
-        for name, v in loaded.variables.items()
-        if graph.held(name, v).statistic
+        for name, v in variables.items()
+        if graph.is_statistic(name)
     }
 
 
@@ -577,9 +580,16 @@ def collected(
 
 
 def run_unit(
-    loaded: Loaded, unit: Unit, source: Mapping[str, Array], training: bool
+    loaded: Loaded,
+    unit: Unit,
+    source: Mapping[str, Array],
+    training: bool,
+    touched: dict[str, Variable],
 ) -> dict[str, Array]:
-    """A unit's nodes in order, on what it is fed; its targets, and its gradients."""
+    """A unit's nodes in order, on what it is fed; its targets, and its gradients.
+
+    Fills `touched` with the variables that the nodes read or change, by name.
+    """
     found = loaded.passes[training]
     dtypes = found.graph.dtypes
     feeds = {
@@ -587,9 +597,11 @@ def run_unit(
         for value, (key, moves) in unit.feeds.items()
     }
     with tf.GradientTape() as tape:
-        watch(tape, list(feeds.values()), loaded.variables)
+        watch(tape, list(feeds.values()), {})
         values = dict(feeds)
         for name in unit.nodes:
+            touched |= variables_of(loaded, found, found.entries[name], values)
+            watch(tape, [], touched)
             run_node(loaded, found, found.entries[name], values)
         if unit.gradients:
             given = {t: moved(source[key], moves) for t, (key, moves) in unit.gradients.items()}
@@ -597,19 +609,35 @@ def run_unit(
     arrays = {f"{unit.name}|value:{target}": array_of(values[target]) for target in unit.targets}
     if unit.gradients:
         floats = {n: x for n, x in feeds.items() if x.dtype.is_floating}
-        arrays |= collected(tape, loss, floats, loaded.variables, f"{unit.name}|")
+        owned = {name: v for name, v in touched.items() if name in loaded.variables}
+        arrays |= collected(tape, loss, floats, owned, f"{unit.name}|")
     if training:
-        arrays |= statistics_of(loaded, f"{unit.name}|")
+        arrays |= statistics_of(touched, f"{unit.name}|")
     return arrays
+
+
+def variables_of(
+    loaded: Loaded, found: Pass, entry: Entry, values: Mapping[str, Any]
+) -> dict[str, Variable]:
+    """What a node reads of the port, and what is read to make what it reads; then its seeds."""
+    held = {name: loaded.variables[name] for name in entry.tensors.values()}
+    for maker in makers(found, entry, values):
+        held |= variables_of(loaded, found, maker, values)
+    return held | {f"seed {i}": state for i, (state, _) in enumerate(entry.seeds)}
+
+
+def makers(found: Pass, entry: Entry, values: Mapping[str, Any]) -> list[Entry]:
+    """The nodes that make what is read, not there yet, and made of the port's tensors alone."""
+    missing = {key for key in entry.reads if found.names[key] not in values}
+    wanted = {key for key in missing if found.names[key] not in found.from_inputs}
+    return [e for e in found.entries.values() if wanted & set(e.writes)] if wanted else []
 
 
 def run_node(loaded: Loaded, found: Pass, entry: Entry, values: dict[str, Any]) -> None:
     """One node on what there is; what is made of the port's tensors alone is made on the way."""
-    for key in entry.reads:
-        name = found.names[key]
-        if name not in values and name not in found.from_inputs:
-            maker = next(e for e in found.entries.values() if key in e.writes)
-            run_node(loaded, found, maker, values)
+    for maker in makers(found, entry, values):
+        run_node(loaded, found, maker, values)
+    for name in (found.names[key] for key in entry.reads):
         if name not in values:
             raise ValueError(f"it reads {name}, which is not fed")
     for variable, state in entry.seeds:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import sysconfig
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache, partial
@@ -132,9 +132,14 @@ class Call:
         with torch.set_grad_enabled(self.grad and torch.is_grad_enabled()):
             if self.random is not None:
                 torch.set_rng_state(self.random)
-            result = self.function(*args, **kwargs)
+            result = run(self.function, args, kwargs)
         made = tensors_in(result)
         return made + [copy for copy in copies.values() if not contains(made, copy)]
+
+
+def run(function: Any, args: Any, kwargs: Mapping[str, Any]) -> Any:
+    """Calls the port's function; what is raised here is the port's, and not the recording's own."""
+    return function(*args, **kwargs)
 
 
 def mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
@@ -252,7 +257,6 @@ class Recorder(TorchFunctionMode):
         self.latest: dict[int, Value] = {}  # id of a tensor -> what it holds now
         self.family: dict[int, dict[int, Value]] = {}  # storage -> id of a tensor -> the same
         self.constants: dict[int, Tensor] = {}  # made on the way, of nothing that is followed
-        self.states: dict[str, Value] = {}  # name of a buffer -> what a function left in it
         self.gradients: dict[Value, Tensor] = {}
         self.unseen: dict[str, None] = {}
         self.owned = {id(tensor): name for name, tensor in owned(model).items()}
@@ -315,7 +319,7 @@ class Recorder(TorchFunctionMode):
         state = torch.get_rng_state() if self.model.training else None
         self.busy = True
         try:
-            result = function(*args, **kwargs)
+            result = run(function, args, kwargs)
         finally:
             self.busy = False
         made = tensors_in(result)
@@ -328,8 +332,9 @@ class Recorder(TorchFunctionMode):
         if not targets:
             before = {id(leaf): self.read(leaf) for leaf in leaves}
             copies = {}
+        announced = {storage(target) for target in changed}
         for leaf in bumped:
-            if contains(changed, leaf) or id(leaf) not in self.latest or leaf.is_inference():
+            if storage(leaf) in announced or id(leaf) not in self.latest or leaf.is_inference():
                 continue
             self.miss(f"{ops.name_of(function)} changed what it reads, unannounced")
         if state is not None and torch.equal(state, torch.get_rng_state()):
@@ -417,8 +422,11 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         """Kind, settings and tensors of a call; lists what it read that nobody has seen made."""
         module = self.frames[-1].module
+        constants = {
+            id(leaf) for leaf in leaves if before[id(leaf)] is None and id(leaf) not in self.owned
+        }
         try:
-            read, roles = ops.describe(call.function, args, kwargs, first, module)
+            read, roles = ops.describe(call.function, args, kwargs, first, module, constants)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             read, roles = (ops.name_of(call.function), {}), {}
             self.miss(f"the settings of {read[0]} could not be read ({error!r})")
@@ -508,10 +516,7 @@ class Recorder(TorchFunctionMode):
         view = part_of_constant(target, call) if old is None else old.view
         value = self.holds(target, call, view)
         call.writes.append(value)
-        name = self.owned.get(id(target))
-        if name is not None:
-            self.states[name] = value
-        elif storage(target) in self.grounds:
+        if id(target) not in self.owned and storage(target) in self.grounds:
             self.miss(f"{call.kind} changes {self.grounds[storage(target)]!r} in place")
         fresh = {id(target)}
         while value.view is not None:
@@ -589,6 +594,11 @@ class Recorder(TorchFunctionMode):
         graph.unseen = list(self.unseen)
         return graph, calls, values
 
+    def states(self) -> dict[str, Value]:
+        """What the recorded functions left in the model's buffers, by name."""
+        buffers = owned(self.model).items()
+        return {name: self.latest[id(x)] for name, x in buffers if id(x) in self.latest}
+
     def outputs(self, returned: Any, graph: Graph) -> dict[str, Value]:
         """Every tensor that the model returned, by name."""
         found = {}
@@ -624,6 +634,36 @@ class Recorder(TorchFunctionMode):
             for name, tensor in owned(self.model).items()
             if is_listed(self.model, name) or name in read
         }
+
+
+def back_through(calls: Iterable[Call], reaching: Mapping[Value, Tensor]) -> dict[Value, Tensor]:
+    """Gradients of all values, from call to call, each run again alone.
+
+    This is for a port that changes a part of a tensor in place: what such a part held has no
+    gradient in PyTorch's own graph, which knows the whole tensor alone.
+    """
+    found = dict(reaching)
+    for call in reversed(list(calls)):
+        with torch.enable_grad():
+            fresh = {
+                value: value.held().detach().clone().requires_grad_()
+                for value in call.reads
+                if value.held().is_floating_point()
+            }
+            made = call.again(lambda value, fresh=fresh: fresh.get(value, value.held()))
+        pairs = [
+            (tensor, found[value])
+            for value, tensor in zip(call.writes, made, strict=True)
+            if value in found and tensor.requires_grad
+        ]
+        if pairs and fresh:
+            targets, gradients = zip(*pairs, strict=True)
+            wanted = list(fresh.values())
+            reached = torch.autograd.grad(targets, wanted, gradients, allow_unused=True)
+            for value, gradient in zip(fresh, reached, strict=True):
+                if gradient is not None:
+                    found[value] = found[value] + gradient if value in found else gradient
+    return found
 
 
 def listed(call: Call, value: Value) -> bool:

@@ -21,7 +21,7 @@ from common.job import Load, LookJob, ReplayJob, Unit
 from common.locate import locate
 from common.serve import Emit
 from torch_impl import device, names, ops
-from torch_impl.graph import Call, Recorder, Value, is_users, owned
+from torch_impl.graph import Call, Recorder, Value, back_through, is_users, owned, run
 
 SHOWN = 3  # names in an error line, of those that it is about
 WRAPPED = ("state_dict", "model_state_dict", "model")  # under which a checkpoint holds the weights
@@ -33,6 +33,7 @@ class Looked:
 
     graph: Graph
     calls: dict[str, Call]
+    states: dict[str, Value]  # buffer -> what the port's own functions left in it
 
 
 @dataclass
@@ -79,13 +80,11 @@ def look(job: LookJob, progress: Emit) -> dict[str, Any]:
     port.model.train(job.training)
     try:
         found, graph = recorded(port, job, inputs)
-        if job.training:
-            arrays |= {f"statistic:{name}": x for name, x in statistics(port, graph).items()}
     finally:
         port.model.eval()
         restore(buffers)
     held = {f"tensor:{name}" for name in graph.tensors}
-    arrays = {name: x for name, x in arrays.items() if name in held or name[0] == "s"}
+    arrays = {name: x for name, x in arrays.items() if name in held}
     tensors.save(Path(job.out), arrays | found, graph.to_note())
     return {}
 
@@ -99,7 +98,10 @@ def recorded(port: Port, job: LookJob, inputs: list[Tensor]) -> tuple[dict[str, 
         recorder.input(x)
     returned = forward(port, given, recorder)
     graph, calls, values = recorder.graph(returned)
+    port.looked[job.training] = Looked(graph, calls, recorder.states())
     arrays = {}
+    if job.training:
+        arrays |= {f"statistic:{name}": x for name, x in statistics(port, graph).items()}
     if job.gradients:
         arrays |= backward(port, job, graph, values, recorder)
     if job.values:
@@ -107,7 +109,6 @@ def recorded(port: Port, job: LookJob, inputs: list[Tensor]) -> tuple[dict[str, 
     for call in recorder.calls:  # the numbers may go; the arguments stay for a replay
         for value in (*call.reads, *call.writes):
             value.tensor = value.numbers = value.view = None
-    port.looked[job.training] = Looked(graph, calls)
     return arrays, graph
 
 
@@ -126,31 +127,62 @@ def backward(
     port: Port, job: LookJob, graph: Graph, values: Mapping[str, Value], recorder: Recorder
 ) -> dict[str, Array]:
     """The gradients of every value and tensor for what reaches the outputs."""
-    given = tensors.load(Path(job.gradients))
-    outputs, reaching = [], []
-    for name, gradient in given.items():
-        if name not in graph.outputs:
-            known = ", ".join(graph.outputs) or "none"
-            raise UsageError(f"{job.gradients}: {name!r} is no output; the outputs are {known}")
-        output = values[graph.outputs[name]].tensor
-        if output.requires_grad:
-            outputs.append(output)
-            reaching.append(cast(gradient, output.shape, output.dtype, job.load, name))
-    parameters = {name: x for name, x in owned(port.model).items() if isinstance(x, nn.Parameter)}
+    reaching = reaching_outputs(job, graph, values)
+    mine = owned(port.model).items()
+    parameters = {name: x for name, x in mine if isinstance(x, nn.Parameter)}
     for parameter in parameters.values():
         parameter.grad = None
-    if outputs:
-        torch.autograd.backward(outputs, reaching)
+    try:
+        if reaching:
+            torch.autograd.backward([value.tensor for value in reaching], [*reaching.values()])
+    except Exception as error:  # such as a change in place of what the way back needs
+        name = type(port.model).__name__
+        raise UsageError(f"{name} raised {blamed(error)} on the way back") from error
+    found = recorder.gradients
+    calls = port.looked[job.training].calls.values()
+    if any(call.derived for call in calls):
+        found = parts_too(graph, calls, reaching, recorder)
     arrays = {
-        f"gradient:{name}": numbers(recorder.gradients[value])
+        f"gradient:{name}": numbers(found[value])
         for name, value in values.items()
-        if value in recorder.gradients
+        if value in found
     }
     for name, parameter in parameters.items():
         if parameter.grad is not None:
             arrays[f"gradient-of:{name}"] = numbers(parameter.grad)
             parameter.grad = None
     return arrays
+
+
+def reaching_outputs(
+    job: LookJob, graph: Graph, values: Mapping[str, Value]
+) -> dict[Value, Tensor]:
+    """What reaches each output that has a way back; two outputs may be one value."""
+    found: dict[Value, Tensor] = {}
+    for name, array in tensors.load(Path(job.gradients)).items():
+        if name not in graph.outputs:
+            known = ", ".join(graph.outputs) or "none"
+            raise UsageError(f"{job.gradients}: {name!r} is no output; the outputs are {known}")
+        value = values[graph.outputs[name]]
+        x = value.tensor
+        if x.requires_grad:
+            gradient = cast(array, x.shape, x.dtype, job.load, name)
+            found[value] = found[value] + gradient if value in found else gradient
+    return found
+
+
+def parts_too(
+    graph: Graph, calls: Iterable[Call], reaching: Mapping[Value, Tensor], recorder: Recorder
+) -> dict[Value, Tensor]:
+    """Gradients from call to call; they must be those of PyTorch's own graph at the inputs."""
+    found = back_through(calls, reaching)
+    for value in recorder.inputs:
+        own, ours = recorder.gradients.get(value), found.get(value)
+        if (own is None) != (ours is None) or (
+            own is not None and ours is not None and not torch.allclose(own, ours, rtol=1e-3)
+        ):
+            graph.unseen.append(f"{value.name}: its gradient is not that of the recorded calls")
+    return found
 
 
 def statistics(port: Port, graph: Graph) -> dict[str, Array]:
@@ -379,10 +411,9 @@ def forward(port: Port, inputs: list[Tensor], recorder: Recorder | None = None) 
 
 def of_the_port(error: Exception) -> bool:
     """Whether an exception is the port's, and not our recording's own."""
-    last_frame = traceback.extract_tb(error.__traceback__)[-1]
-    return last_frame.name in ("record", "again", "forward", "__call__") or (
-        Path(last_frame.filename).parent != Path(__file__).parent
-    )
+    innermost = traceback.extract_tb(error.__traceback__)[-1]
+    ours = Path(innermost.filename).parent == Path(__file__).parent
+    return not ours or innermost.name in (run.__name__, forward.__name__)
 
 
 class Calibration(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
@@ -407,7 +438,7 @@ class Calibration(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
             if mean is not None and not call["training"] and not any(mean is x for x in self.done):
                 self.set(call["input"], mean, call["running_var"])
                 self.done.append(mean)
-        return function(*args, **kwargs)
+        return run(function, args, kwargs)
 
     def set(self, x: Tensor, mean: Tensor, var: Tensor) -> None:
         """A channel without variance, which would make its scale infinite, is given 1."""
@@ -491,6 +522,18 @@ class Run:
         mine = owned(self.port.model)
         return {name: mine[name] for call in self.ran for name in call.tensors.values()}
 
+    def statistics(self) -> dict[str, Tensor]:
+        """The running statistics that the calls read, as they left them.
+
+        torch's own batch norm changes the buffer. A port's own formula ran on a copy of it, and
+        says nothing where it did not run to its end.
+        """
+        held, states = self.looked.graph.tensors, self.looked.states
+        found = {name: x for name, x in self.owned().items() if held[name].statistic}
+        left = {name: self.made.get(id(value)) for name, value in states.items()}
+        found = {name: left.get(name, x) for name, x in found.items()}
+        return {name: x for name, x in found.items() if x is not None}
+
 
 def run_unit(run: Run, training: bool) -> dict[str, Array]:
     """The targets of a unit, and the gradients of its feeds and tensors."""
@@ -510,12 +553,7 @@ def run_unit(run: Run, training: bool) -> dict[str, Array]:
     if unit.gradients:
         found |= unit_gradients(run, feeds)
     if training:
-        statistic = run.looked.graph.tensors
-        found |= {
-            f"statistic:{name}": numbers(x)
-            for name, x in run.owned().items()
-            if statistic[name].statistic
-        }
+        found |= {f"statistic:{name}": numbers(x) for name, x in run.statistics().items()}
     return found
 
 

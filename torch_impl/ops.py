@@ -19,6 +19,8 @@ Read = tuple[str, Settings]  # kind and settings
 Arguments = dict[str, Any]  # by name, as far as they are known
 Reader = Callable[[Arguments, Tensor], Read]  # of the arguments and the first result
 MODULE = "module"  # the argument under which a reader finds the layer that ran the function
+CONSTANTS = "constants"  # and ids of the tensors that are no value and no tensor of the port's
+WRITTEN_OUT = 64  # numbers of a constant that stand among the settings; a longer one has its shape
 
 
 def name_of(function: Any) -> str:
@@ -31,13 +33,18 @@ def name_of(function: Any) -> str:
 
 
 def describe(
-    function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], first: Tensor, module: Any
+    function: Any,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    first: Tensor,
+    module: Any,
+    constants: set[int],
 ) -> tuple[Read, dict[int, str]]:
     """Kind and settings of a call whose first result is given, and id of a tensor -> its role."""
     op = op_of(function)
     if op is None:
         return (name_of(function), {}), {}
-    found = arguments(function, args, kwargs) | {MODULE: module}
+    found = arguments(function, args, kwargs) | {MODULE: module, CONSTANTS: constants}
     roles = {
         id(found[argument]): role
         for argument, role in op.roles.items()
@@ -106,15 +113,13 @@ def axes_of(dim: Any, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(int(axis) % ndim for axis in (dim if is_sequence(dim) else (dim,))))
 
 
-def number(value: Any) -> Any:
-    """A number that is written as it is; None for what is no number.
-
-    A constant tensor of a few numbers is written out: no tensor of the port's holds it.
-    """
+def number(a: Arguments, argument: str) -> Any:
+    """An operand that is a number, or numbers that no one owns; None for what is neither."""
+    value = a.get(argument)
     if isinstance(value, (bool, int, float)):
         return value
-    if isinstance(value, Tensor) and not isinstance(value, torch.nn.Parameter):
-        return value.tolist() if value.numel() == 1 and not value.requires_grad else None
+    if isinstance(value, Tensor) and id(value) in a[CONSTANTS]:
+        return value.tolist() if value.numel() <= WRITTEN_OUT else f"{tuple(value.shape)} numbers"
     return None
 
 
@@ -311,8 +316,10 @@ def split(a: Arguments, out: Tensor) -> Read:
     """Into parts as long as the first, unless their lengths are named."""
     axis = a["dim"] % a["input"].ndim
     sizes = a.get("split_size")
-    known = tuple(sizes) if is_sequence(sizes) else out.shape[axis]
-    return "split", dict(axis=axis, sizes=known)
+    if not is_sequence(sizes):
+        length, part = a["input"].shape[axis], out.shape[axis]
+        sizes = [min(part, length - start) for start in range(0, length, max(part, 1))]
+    return "split", dict(axis=axis, sizes=tuple(sizes))
 
 
 def unbind(a: Arguments, out: Tensor) -> Read:
@@ -364,7 +371,7 @@ def getitem(a: Arguments, out: Tensor) -> Read:
 
 def setitem(a: Arguments, out: Tensor) -> Read:
     found: Settings = dict(index=index_text(a["index"]))
-    value = number(a["value"])
+    value = number(a, "value")
     return "setitem", found if value is None else found | dict(operand=value)
 
 
@@ -404,7 +411,7 @@ def upsample(a: Arguments, out: Tensor) -> Read:
 
 
 def clip(a: Arguments, out: Tensor) -> Read:
-    return "clip", dict(low=number(a["min"]), high=number(a["max"]))
+    return "clip", dict(low=number(a, "min"), high=number(a, "max"))
 
 
 def binary(kind: str, *, sided: bool = False) -> Reader:
@@ -413,7 +420,7 @@ def binary(kind: str, *, sided: bool = False) -> Reader:
     def read(a: Arguments, out: Tensor) -> Read:
         settings: Settings = {}
         for argument, side in (("input", "left"), ("other", "right")):
-            operand = number(a.get(argument))
+            operand = number(a, argument)
             if operand is not None:
                 settings["operand"] = operand
                 if sided:
@@ -550,7 +557,6 @@ READERS: list[tuple[str, str, Reader, dict[str, str]]] = [
     ("cat", "tensors dim=0", concat, {}),
     ("stack", "tensors dim=0", stack, {}),
     ("chunk", "input chunks dim=0", split, {}),
-    ("tensor_split", "input sections dim=0", split, {}),
     ("split split_with_sizes", "input split_size dim=0", split, {}),
     ("unbind", "input dim=0", unbind, {}),
     ("permute", "input *dims", permute, {}),

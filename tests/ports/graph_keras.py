@@ -22,7 +22,6 @@ def small() -> keras.Model:
     x = layers.Conv2D(8, (1, 1), name="short")(x)
     x = layers.AveragePooling2D(2, 1, padding="same", name="avg")(x)
     x = layers.Cropping2D(((0, 1), (0, 0)), name="crop")(x)
-    y = layers.Resizing(5, 5, name="resize")(y) if False else y
     x = layers.Concatenate(name="cat")([x[:, :5, :5], y[:, :5, :5]])
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dropout(0.3, name="drop")(x)
