@@ -113,7 +113,8 @@ class LookJob:
     given: str = ""  # safetensors: tensors by the port's own names, in its own axes
     calibrate: bool = False  # set running statistics to those of what reaches them, a little off
     training: bool = False
-    values: bool = True  # leave what flowed, too, not the graph and the tensors alone
+    tensors: bool = True  # leave what the port holds
+    values: bool = True  # leave what flowed
     gradients: str = ""  # safetensors: name of an output -> what reaches it on the way back
 
 
@@ -137,7 +138,7 @@ class Repair:
     node: str
     kind: str = ""  # of common/operations.py; empty: the node itself, after `before`
     settings: dict[str, Any] = field(default_factory=dict)
-    tensors: dict[str, str] = field(default_factory=dict)  # role -> key of the file
+    tensors: dict[str, tuple[str, str]] = field(default_factory=dict)  # role -> file, key in it
     reads: tuple[Moves, ...] = ()  # what takes each value that it reads to PyTorch's axes
     makes: Moves = ()  # what takes the result, in PyTorch's axes, to the port's
     before: tuple[tuple[str, dict[str, Any]], ...] = ()  # done to its first read first
@@ -239,6 +240,7 @@ def repair_from(fields: Mapping[str, Any]) -> Repair:
         **{
             **fields,
             "settings": tupled(fields["settings"]),
+            "tensors": tupled(fields["tensors"]),
             "reads": tuple(moves_from(moves) for moves in fields["reads"]),
             "makes": moves_from(fields["makes"]),
             "before": tuple((kind, tupled(settings)) for kind, settings in fields["before"]),

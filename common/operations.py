@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common import reference
+from common import reference, tensors
 from common.activations import ACTIVATIONS, gelu, gelu_tanh, sigmoid
+from common.graph import back, moved
+from common.job import Repair
 from common.spec import Layer
 
 Array = NDArray[Any]
@@ -35,6 +38,23 @@ def compute(
     if kind in OPS:
         return np.asarray(OPS[kind](settings, xs, held))
     return reference.apply(Layer("", kind, DEFAULTS.get(kind, {}) | dict(settings)), xs, held)
+
+
+def repaired(repair: Repair, reads: Sequence[Array]) -> Array:
+    """What a node of a port makes with the repair, in the port's axes."""
+    xs = [moved(x, moves) for x, moves in zip(reads, repair.reads, strict=False)]
+    own = {role: tensors.load(Path(file))[key] for role, (file, key) in repair.tensors.items()}
+    made = compute(repair.kind, repair.settings, xs, own)
+    return moved(made, repair.makes)
+
+
+def done_before(repair: Repair, read: Array) -> Array:
+    """What a node of a port reads first, after what the repair does to it."""
+    moves = repair.reads[0] if repair.reads else ()
+    x = moved(read, moves)
+    for kind, settings in repair.before:
+        x = compute(kind, settings, [x], {})
+    return moved(x, back(moves, (-1, *read.shape[1:])))
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {

@@ -26,8 +26,9 @@ from keras.src.utils.naming import reset_uids
 from common import tensors
 from common.errors import CompareError, DataError, UsageError
 from common.graph import moved
-from common.job import Load, LookJob, ReplayJob, Unit
+from common.job import Load, LookJob, Repair, ReplayJob, Unit
 from common.locate import locate
+from common.operations import done_before, repaired
 from common.serve import WRAPPING, Emit
 from tf_impl import graph, places
 from tf_impl.graph import Entry, Owned, Pass, Recorder, Slot, Variable, mapped, parts
@@ -68,7 +69,8 @@ def look(job: LookJob, progress: Emit) -> dict[str, Any]:
         loaded = loaded_for(job.load, probe)
         restore(loaded.first)
         give(loaded, tensors.load(Path(job.given)) if job.given else {})
-        arrays = {f"tensor:{name}": array_of(v) for name, v in loaded.variables.items()}
+        held = loaded.variables if job.tensors else {}
+        arrays = {f"tensor:{name}": array_of(v) for name, v in held.items()}
         inputs = [as_input(loaded, i, probe[str(i)]) for i in range(len(job.load.inputs))]
         before = snapshot(loaded)
         try:
@@ -95,12 +97,13 @@ def replay(job: ReplayJob, progress: Emit) -> dict[str, Any]:
     source = tensors.load(Path(job.source))
     arrays: dict[str, Array] = {}
     failed: dict[str, str] = {}
-    before = snapshot(loaded)
+    before = snapshot(loaded) if job.training else []
+    repairs = {repair.node: repair for repair in job.repairs}
     with placed(job.load):
         for unit in job.units:
             touched: dict[str, Variable] = {}
             try:
-                arrays |= run_unit(loaded, unit, source, job.training, touched)
+                arrays |= run_unit(loaded, unit, source, job.training, touched, repairs)
             except Exception as error:
                 failed[unit.name] = said(error)
             finally:
@@ -585,6 +588,7 @@ def run_unit(
     source: Mapping[str, Array],
     training: bool,
     touched: dict[str, Variable],
+    repairs: Mapping[str, Repair],
 ) -> dict[str, Array]:
     """A unit's nodes in order, on what it is fed; its targets, and its gradients.
 
@@ -602,7 +606,10 @@ def run_unit(
         for name in unit.nodes:
             touched |= variables_of(loaded, found, found.entries[name], values)
             watch(tape, [], touched)
-            run_node(loaded, found, found.entries[name], values)
+            if name in repairs:
+                repair_node(loaded, found, found.entries[name], values, repairs[name])
+            else:
+                run_node(loaded, found, found.entries[name], values)
         if unit.gradients:
             given = {t: moved(source[key], moves) for t, (key, moves) in unit.gradients.items()}
             loss = weighted([(values[target], array) for target, array in given.items()])
@@ -655,6 +662,22 @@ def run_node(loaded: Loaded, found: Pass, entry: Entry, values: dict[str, Any]) 
     made = [leaf for _, leaf in parts(output) if graph.is_eager(leaf)]
     for key, index in zip(entry.writes, entry.leaves, strict=True):
         values[found.names[key]] = made[index]
+
+
+def repair_node(
+    loaded: Loaded, found: Pass, entry: Entry, values: dict[str, Any], repair: Repair
+) -> None:
+    """One node as the repair says; forward alone, since NumPy keeps no way back."""
+    reads = [found.names[key] for key in entry.reads]
+    arrays = [array_of(values[name]) for name in reads if name in values]
+    if repair.kind:
+        value = found.names[entry.writes[0]]
+        values[value] = tf.constant(repaired(repair, arrays), dtype=found.graph.dtypes[value])
+        return
+    kept = values[reads[0]]
+    values[reads[0]] = tf.constant(done_before(repair, arrays[0]), dtype=kept.dtype)
+    run_node(loaded, found, entry, values)
+    values[reads[0]] = kept
 
 
 def resolved(loaded: Loaded, mark: Owned) -> Any:

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from common import tensors
 from common.errors import CompareError, DataError, UsageError
 from common.graph import Array, Graph, moved
-from common.job import Load, LookJob, ReplayJob, Unit
+from common.job import Load, LookJob, Repair, ReplayJob, Unit
 from common.locate import locate
+from common.operations import done_before, repaired
 from common.serve import Emit
 from torch_impl import device, names, ops
 from torch_impl.graph import Call, Recorder, Value, back_through, is_users, owned, run
@@ -75,7 +76,8 @@ def look(job: LookJob, progress: Emit) -> dict[str, Any]:
     if job.calibrate:
         with Calibration(), torch.no_grad():
             forward(port, inputs)
-    arrays = {f"tensor:{name}": names.canonical(x) for name, x in owned(port.model).items()}
+    held = owned(port.model) if job.tensors else {}
+    arrays = {f"tensor:{name}": names.canonical(x) for name, x in held.items()}
     buffers = copies(port.model, parameters=False)
     port.model.train(job.training)
     try:
@@ -463,11 +465,12 @@ def replay(job: ReplayJob, progress: Emit) -> dict[str, Any]:
     looked = port.looked[job.training]
     source = tensors.load(Path(job.source))
     buffers = copies(port.model, parameters=False)
+    repairs = {repair.node: repair for repair in job.repairs}
     arrays: dict[str, Array] = {}
     failed = {}
     for unit in job.units:
         try:
-            found = run_unit(Run(port, looked, unit, source), job.training)
+            found = run_unit(Run(port, looked, unit, source), job.training, repairs)
             arrays |= {f"{unit.name}|{name}": x for name, x in found.items()}
         except Exception as error:
             failed[unit.name] = blamed(error)
@@ -517,6 +520,22 @@ class Run:
             if value.name:
                 self.known[value.name] = tensor
 
+    def repair(self, call: Call, repair: Repair) -> None:
+        """Runs a call as the repair says; forward alone, since NumPy keeps no way back."""
+        reads = [numbers(self.value(value)) for value in call.reads]
+        if repair.kind:
+            made = repaired(repair, reads)
+        else:
+            made = done_before(repair, reads[0])
+        x = torch.tensor(made).to(self.port.load.device, getattr(torch, self.port.load.dtype))
+        if repair.kind:
+            self.known[call.writes[0].name] = self.made[id(call.writes[0])] = x
+            return
+        first = call.reads[0].name
+        kept, self.known[first] = self.known[first], x
+        self.run(call)
+        self.known[first] = kept
+
     def owned(self) -> dict[str, Tensor]:
         """The port's tensors that the calls read directly."""
         mine = owned(self.port.model)
@@ -535,7 +554,7 @@ class Run:
         return {name: x for name, x in found.items() if x is not None}
 
 
-def run_unit(run: Run, training: bool) -> dict[str, Array]:
+def run_unit(run: Run, training: bool, repairs: Mapping[str, Repair]) -> dict[str, Array]:
     """The targets of a unit, and the gradients of its feeds and tensors."""
     unit = run.unit
     feeds = {value: run.feed(value, *fed) for value, fed in unit.feeds.items()}
@@ -548,7 +567,10 @@ def run_unit(run: Run, training: bool) -> dict[str, Array]:
         for name in unit.nodes:
             if name not in run.looked.calls:
                 raise KeyError(f"the graph has no node {name!r}")
-            run.run(run.looked.calls[name])
+            if name in repairs:
+                run.repair(run.looked.calls[name], repairs[name])
+            else:
+                run.run(run.looked.calls[name])
     found = {f"value:{name}": numbers(run.known[name]) for name in unit.targets}
     if unit.gradients:
         found |= unit_gradients(run, feeds)

@@ -406,7 +406,7 @@ def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
 def repaired(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> tuple[Repair, ...]:
     """The Keras operation done as PyTorch does it, in NumPy."""
     ways = tuple(way_of(seen, middle, value) for value in theirs.node.reads)
-    held = {role: f"tensor:{name}" for role, name in ours.node.tensors.items()}
+    held = {role: seen.tensor_file("torch", name) for role, name in ours.node.tensors.items()}
     makes = back(middle.cut.moves, (-1, *seen.keras.graph.shapes[middle.cut.keras]))
     if seen.keras.graph.shapes[middle.cut.keras] != shape_of(seen, middle.cut):
         makes = turned(middle.cut.moves)
@@ -419,12 +419,12 @@ def repaired(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> tuple[Repa
 
 def owned(seen: Seen, node: Node, side: str) -> dict[str, Array]:
     """The tensors of a node by role, in PyTorch's axes."""
-    look = seen.torch if side == "torch" else seen.keras
+    held = seen.held[side]
     moves = {c.keras: c.moves for c in seen.moves.carried} if side == "keras" else {}
     return {
-        role: moved(look.arrays[f"tensor:{name}"], moves.get(name, ()))
+        role: moved(held[name], moves.get(name, ()))
         for role, name in node.tensors.items()
-        if f"tensor:{name}" in look.arrays
+        if name in held
     }
 
 

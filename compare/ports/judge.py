@@ -5,6 +5,7 @@ No part is blamed for what came before it, and what all parts do right the whole
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
@@ -91,7 +92,32 @@ def judge(seen: Seen) -> Judgement:
         "layers": covered(seen),
         "parameters": (len(seen.moves.carried), len(seen.torch.graph.tensors)),
     }
-    return Judgement(checks, faults, list(rows.values()), coverage, residual, blind)
+    notes = [*blind, *trained_otherwise_in_words(seen, wrong)]
+    return Judgement(checks, faults, list(rows.values()), coverage, residual, notes)
+
+
+def trained_otherwise_in_words(seen: Seen, wrong: Collection[str]) -> Iterator[str]:
+    """What a training would show and no part that was judged does."""
+    drops = {side: dropouts(look) for side, look in looks(seen).items()}
+    for side, other in (("torch", "keras"), ("keras", "torch")):
+        if drops[side] and not drops[other]:
+            names = ", ".join(f"{n.name} ({n.settings['rate']:g})" for n in drops[side][:3])
+            yield (
+                f"{side} has dropout, {names}, and {other} has none at all: they are the same "
+                "network and train otherwise"
+            )
+    keeps = [
+        (pair.torch.node.settings.get("keep"), pair.keras.node.settings.get("keep"))
+        for pair in seen.pairs.pairs
+        if pair.torch.node.kind == pair.keras.node.kind == "batch_norm"
+        and set(wrong) & set(pair.keras.node.writes)
+    ]
+    for (ours, theirs), count in Counter(k for k in keeps if None not in k).items():
+        if not np.isclose(ours, theirs, rtol=1e-6):
+            yield (
+                f"in training, {count} norms that err in evaluation also keep {theirs:g} of their "
+                f"running statistics in keras and {ours:g} in torch"
+            )
 
 
 # ------------------------------------------------------------------------------------- structure
@@ -513,15 +539,16 @@ def training(seen: Seen, wrong: Collection[str]) -> tuple[Check, list[Fault]]:
     drops = {side: dropouts(look) for side, look in looks(seen).items()}
     if not modal and not any(drops.values()):
         return Check("training", 4, Verdict.SAME, "nothing does otherwise in training"), []
-    ours, theirs = in_training(seen, modal)
     faults: list[Fault] = []
     largest, compared = 0.0, 0
+    ours, theirs = in_training(seen, modal) if modal else (Replay({}, {}), Replay({}, {}))
     for name in modal:
         error, found = part_in_training(seen, name, ours, theirs)
         faults += found
         largest = max(largest, error)
         compared += not found
-    faults += other_drops(seen, drops)
+    if all(drops.values()):  # a port without any leaves it to whoever trains: see `in_words`
+        faults += other_drops(seen, drops)
     verdict = Verdict.DIFFERENT if faults else Verdict.ROUNDING if largest else Verdict.SAME
     detail = f"{compared} norms, {len(drops['torch'])} dropouts: at most {largest:.1e} apart"
     said = faults[0].detail if faults else detail
@@ -545,9 +572,12 @@ def in_training(seen: Seen, modal: list[str]) -> tuple[Replay, Replay]:
     """Those parts of both ports, on the numbers that PyTorch has in evaluation."""
     source = seen.room.path("torch", "look-float64")
     for side in ("torch", "keras"):
-        path = seen.room.folder / f"given-{side}.safetensors"
-        given = str(path.absolute()) if path.exists() else ""
-        seen.room.look(side, "training-look", training=True, values=False, given=given)
+        kept: dict[str, Any] = {
+            "tensors": False,
+            "values": False,
+            "given": seen.given.get(side, ""),
+        }
+        seen.room.look(side, "training-look", training=True, **kept)
     units = []
     for name in modal:
         cut = seen.cut_of(name)
@@ -617,7 +647,7 @@ def statistics(
             continue
         worst_error = 0.0
         for role in ("mean", "var"):
-            old = seen.torch.arrays[f"tensor:{t.tensors[role]}"]
+            old = seen.held["torch"][t.tensors[role]].astype(np.float64)
             new = ours.by_unit[name].get(f"statistic:{t.tensors[role]}")
             got = theirs.by_unit[name].get(f"statistic:{k.tensors[role]}")
             if new is None or got is None:

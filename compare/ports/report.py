@@ -111,7 +111,7 @@ def checks(document: Document) -> str:
         mark = MARKS.get(check["verdict"], "?")
         lines.append(f"{mark} {check['id']:<10} {rung:<7} {check['verdict']:<21} {check['detail']}")
     for note in document["notes"]:
-        lines.append(f"  not seen: {note}")
+        lines.append(f"  note: {note}")
     for known in document["known_differences"][:SHOWN]:
         lines.append(f"  known difference at {place(known)}: {known['phrase']}")
     seen = ", ".join(f"{name} {a}/{b}" for name, (a, b) in document["coverage"].items())

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from common import tensors
 from common.errors import DataError, UsageError
-from common.graph import Graph, Moves, back, moved
+from common.graph import Graph, Moves, back
 from common.job import Load, Unit
 from compare.folder import RunFolder, write_json
 from compare.ports import cuts, pairing, transfer
 from compare.ports.cuts import Cut, Cuts, Part, part
-from compare.ports.looks import SIDES, Dtype, Look, Replay, Room, both
+from compare.ports.looks import SIDES, Look, Replay, Room, both
 from compare.ports.pairing import Holder, Pairs
 from compare.progress import Reporter
 from compare.workers import Worker, check_python
@@ -68,7 +68,24 @@ class Seen:
     torch: Look  # float64, forward and backward
     keras: Look
     outputs: list[tuple[str, str]]  # names of outputs that are a pair
+    first: Mapping[str, Look]  # at the ports as they were built
+    given: Mapping[str, str]  # side -> file of its tensors; none: those that it was built with
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @cached_property
+    def held(self) -> dict[str, Mapping[str, Array]]:
+        """Side -> its tensors by its own names, in its own axes."""
+        return {
+            side: self.first[side].held()
+            | (tensors.load(Path(self.given[side])) if side in self.given else {})
+            for side in SIDES
+        }
+
+    def tensor_file(self, side: str, name: str) -> tuple[str, str]:
+        """Where a tensor lies: a file, and its key there."""
+        if side in self.given and name in tensors.load(Path(self.given[side])):
+            return self.given[side], name
+        return str(self.room.path(side, "survey").absolute()), f"tensor:{name}"
 
     @cached_property
     def cuts(self) -> Cuts:
@@ -176,17 +193,23 @@ def seen(request: Request, room: Room) -> Seen:
     moves = transfer.transfer(pairs, graphs["torch"], graphs["keras"])
     given = weights(request, room, first, pairs, moves)
     outputs = list(zip(graphs["torch"].outputs, graphs["keras"].outputs, strict=False))
-    gradients = directions(request, room, graphs, outputs)
+    gradients = directions(request, room, graphs["torch"], outputs)
 
-    def look(side: str, dtype: Dtype) -> Look:
-        back_in = gradients.get(side, "") if dtype == "float64" else ""
-        name = f"look-{dtype}"
-        return room.look(side, name, dtype, given=given.get(side, ""), gradients=back_in)
+    def look(side: str) -> Look:
+        back_in = gradients if side == "torch" else ""
+        given_to = given.get(side, "")
+        return room.look(side, "look-float64", given=given_to, tensors=False, gradients=back_in)
 
-    exact = both(lambda side: look(side, "float64"))
-    found = Seen(request, room, pairs, moves, exact["torch"], exact["keras"], outputs, environments)
+    def look_float32(side: str) -> Look:
+        kept = {"given": given.get(side, ""), "tensors": False, "values": side == "torch"}
+        return room.look(side, "look-float32", "float32", **kept)
+
+    exact = both(look)
+    looks = {"torch": exact["torch"], "keras": exact["keras"]}
+    found = Seen(request, room, pairs, moves, **looks, outputs=outputs, first=first, given=given)
+    found.environments = environments
     found.replayed  # noqa: B018  # asks the worker
-    both(lambda side: look(side, "float32"))
+    both(look_float32)
     found.replayed_float32  # noqa: B018
     return found
 
@@ -315,24 +338,15 @@ def drawn(rng: np.random.Generator, initial: Array, holder: Holder | None, role:
     return np.asarray(initial + 0.1 * noise)
 
 
-def directions(
-    request: Request, room: Room, graphs: Mapping[str, Graph], outputs: list[tuple[str, str]]
-) -> dict[str, str]:
-    """Files of what is sent back into each output: random, the same on both sides."""
+def directions(request: Request, room: Room, torch: Graph, outputs: list[tuple[str, str]]) -> str:
+    """A file of what is sent back into each output of the PyTorch port: random numbers."""
     rng = np.random.default_rng((request.seed, 2))
     batch = len(tensors.load(Path(room.probe()))["0"])
-    ours: dict[str, Array] = {}
-    theirs: dict[str, Array] = {}
-    for t, k in outputs:
-        shapes = [graphs[s].shapes[graphs[s].outputs[n]] for s, n in (("torch", t), ("keras", k))]
-        ours[t] = rng.normal(size=(batch, *shapes[0])).astype(np.float32)
-        moves = next(cuts.ways_between(shapes[1], shapes[0], graphs["keras"]), None)
-        if moves is not None:
-            theirs[k] = moved(ours[t], back(moves, (-1, *shapes[1])))
-    files = {"torch": room.save("directions-torch", ours)}
-    if len(theirs) == len(outputs):
-        files["keras"] = room.save("directions-keras", theirs)
-    return files
+    reach = {
+        name: rng.normal(size=(batch, *torch.shapes[torch.outputs[name]])).astype(np.float32)
+        for name, _ in outputs
+    }
+    return room.save("directions", reach)
 
 
 def note(request: Request, folder: Path) -> None:
