@@ -112,8 +112,8 @@ def trained_otherwise_in_words(seen: Seen, wrong: Collection[str]) -> Iterator[s
         if pair.torch.node.kind == pair.keras.node.kind == "batch_norm"
         and set(wrong) & set(pair.keras.node.writes)
     ]
-    for (ours, theirs), count in Counter(k for k in keeps if None not in k).items():
-        if not np.isclose(ours, theirs, rtol=1e-6):
+    for (ours, theirs), count in Counter(keeps).items():
+        if ours is not None and theirs is not None and not np.isclose(ours, theirs, rtol=1e-6):
             yield (
                 f"in training, {count} norms that err in evaluation also keep {theirs:g} of their "
                 f"running statistics in keras and {ours:g} in torch"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +47,7 @@ class Request:
     arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by side
     weights: Mapping[str, str] = field(default_factory=dict)  # by side; empty: drawn
     map: Mapping[str, str] | None = None  # torch layer -> keras layer
+    names: bool = True  # whether names that are alike speak for a pair
     batch: int = 0  # 0: as suits the size
     probe: Path | None = None
     seed: int = 0
@@ -131,7 +133,8 @@ class Seen:
             cut = self.cut_of(name)
             reached = f"gradient:{cut.torch}"
             back_in: dict[str, tuple[str, Moves]] = {}
-            if gradients and reached in self.torch.arrays and not name.startswith(OUTPUT):
+            known = reached in self.torch.arrays and not name.startswith(OUTPUT)
+            if gradients and known and self.same_size(cut):
                 back_in = {cut.keras: (reached, self.to_keras(cut))}
             feeds = {
                 source: (
@@ -143,7 +146,13 @@ class Seen:
             made.append(Unit(name, own.names, feeds, (self.target(name),), back_in))
         return made
 
+    def same_size(self, cut: Cut) -> bool:
+        """Whether both ports make as much there; layers that are a pair may be set otherwise."""
+        shapes = self.torch.graph.shapes[cut.torch], self.keras.graph.shapes[cut.keras]
+        return sorted(shapes[0]) == sorted(shapes[1]) or prod(shapes[0]) == prod(shapes[1])
+
     def to_keras(self, cut: Cut) -> Moves:
+        """What takes a value of PyTorch to Keras' axes."""
         return back(cut.moves, (-1, *self.keras.graph.shapes[cut.keras]))
 
     @cached_property
@@ -189,7 +198,7 @@ def seen(request: Request, room: Room) -> Seen:
     probe(request, room)
     first = both(lambda side: room.look(side, "survey", "float32", values=False))
     graphs = {side: look.graph for side, look in first.items()}
-    pairs = pairing.paired(graphs["torch"], graphs["keras"], request.map)
+    pairs = pairing.paired(graphs["torch"], graphs["keras"], request.map, request.names)
     moves = transfer.transfer(pairs, graphs["torch"], graphs["keras"])
     given = weights(request, room, first, pairs, moves)
     outputs = list(zip(graphs["torch"].outputs, graphs["keras"].outputs, strict=False))
