@@ -106,8 +106,12 @@ def recorded(port: Port, job: LookJob, inputs: list[Tensor]) -> tuple[dict[str, 
         arrays |= {f"statistic:{name}": x for name, x in statistics(port, graph).items()}
     if job.gradients:
         arrays |= backward(port, job, graph, values, recorder)
-    if job.values:
-        arrays |= {f"value:{name}": numbers(value.held()) for name, value in values.items()}
+    del returned
+    recorder.gradients.clear()
+    for name, value in values.items():  # each is let go as soon as it is copied
+        if job.values:
+            arrays[f"value:{name}"] = numbers(value.held())
+        value.tensor = value.numbers = None
     for call in recorder.calls:  # the numbers may go; the arguments stay for a replay
         for value in (*call.reads, *call.writes):
             value.tensor = value.numbers = value.view = None
