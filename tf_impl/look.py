@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 import tensorflow as tf
@@ -426,6 +425,8 @@ def keras_archive(path: Path) -> bytes:
 
 def held_by(path: Path) -> dict[str, tuple[int, ...]]:
     """Shape of every array in a weights file, without the optimizer's and the seeds."""
+    import h5py  # Keras brings it along
+
     found: dict[str, tuple[int, ...]] = {}
 
     def visit(name: str, item: Any) -> None:

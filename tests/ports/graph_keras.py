@@ -81,7 +81,7 @@ class Awkward(keras.Model):
         x = self.scale(ops.average_pool(x, 2))
         a, b = ops.split(x, 2, axis=-1)
         x = ops.concatenate([ops.silu(a), tf.math.sigmoid(b)], axis=-1)
-        x = self.drop(x, training=training)
+        x = self.drop(self.drop(x, training=training), training=training)
         features = self.flatten(self.permute(x))
         half = self.half["a"](inputs=features) + self.half["b"](features)
         mask = tf.cast(half > 0, half.dtype)
