@@ -130,6 +130,9 @@ PORTED = {
     "Pair": [(5,), (6,)],
     "First": [(3, 12, 9)],
     "with_preprocessing": [(3, 6, 6)],
+    "Compiled": [(3, 4, 4)],
+    "leaves": [(2, 5, 5)],
+    "Attends": [(6,)],
 }
 MODES = {"eval": False, "train": True}
 
@@ -140,7 +143,7 @@ MODES = {"eval": False, "train": True}
 @pytest.mark.parametrize("training", MODES.values(), ids=MODES)
 @pytest.mark.parametrize("port", PORTED)
 def test_every_node_alone_makes_what_it_made_and_its_gradients_add_up(look, port, training):
-    looked = look(port, *PORTED[port], training=training)
+    looked = look(port, *PORTED[port], training=training, whole=port == "Attends")
     assert looked.graph.unseen == []
     found, failed = looked.every_node()
     assert failed == {}
@@ -279,6 +282,24 @@ def test_what_a_users_layer_does_is_seen_with_its_tensors_and_its_line(look):
     assert nodes["half.b/tanh"].reads == ("half.b",)
 
 
+def test_a_call_that_a_users_layer_inherits_is_one_node(look):
+    graph = look("leaves", (2, 5, 5)).graph
+    assert [node.name for node in graph.nodes] == ["p/pad", "p/conv", "p/relu"]
+    pad, conv, _ = graph.nodes
+    assert pad.settings["sides"] == [[1, 2], [1, 2]]
+    assert conv.tensors == {"weight": "p.kernel", "bias": "p.bias"}
+    assert conv.settings["padding"] == [[0, 0], [0, 0]]
+
+
+def test_compiled_functions_are_seen_and_own_gradients_are_kept_whole(look):
+    looked = look("Compiled", (3, 4, 4))
+    nodes = {node.name: node for node in looked.graph.nodes}
+    assert {"silu", "add", "custom_reversing", "drop", "matmul"} <= set(nodes)
+    assert nodes["add"].tensors == {"operand1": "loose"}
+    turned = -looked.arrays["gradient:custom_reversing"]
+    close(looked.arrays["gradient:add"], turned, BOUND, "the gradient turned round")
+
+
 def test_attention_and_loops_are_seen(look):
     graph = look("Attends", (6,), whole=True).graph
     assert graph.unseen == []
@@ -319,6 +340,13 @@ def test_training_leaves_statistics_and_puts_them_back(look):
         close(found[f"bn1|statistic:bn1.{name}"], after, BOUND, name)
     dropped = looked.arrays["value:drop"] == 0
     assert 0 < dropped.sum() < dropped.size
+
+
+def test_a_mode_given_to_one_layer_is_handed_on_as_keras_does_it(look):
+    """Keras' dropout after a batch norm called with training=False drops nothing."""
+    looked = look("Compiled", (3, 4, 4), training=True)
+    (drop,) = [node for node in looked.graph.nodes if node.name == "drop"]
+    close(looked.arrays["value:drop"], looked.arrays[f"value:{drop.reads[0]}"], 0, "drop")
 
 
 # ----------------------------------------------------------------------------- what goes wrong
@@ -374,6 +402,26 @@ def test_weights_are_loaded_from_a_file_strictly(look, workers, tmp_path):
     few = Load(load.port, {}, load.inputs, "float64", "cpu", f"{tmp_path}/few.safetensors")
     with pytest.raises(UsageError, match=r"it lacks fc\.bias"):
         workers["keras"].ask(LookJob(few, probe, out))
+
+
+def test_weights_of_keras_own_formats_are_loaded(look, workers, tmp_path):
+    write = "keras.utils.set_random_seed(1)\n    small().save"
+    (tmp_path / "net.py").write_text(
+        f"{PORTS.read_text()}\n\ndef written(to: str) -> keras.Model:\n    {write}(to + '.keras')\n"
+        "    keras.utils.set_random_seed(1)\n    small().save_weights(to + '.weights.h5')\n"
+        "    keras.utils.set_random_seed(1)\n    return small()\n"
+    )
+    made = look(f"{tmp_path}/net.py:written", (3, 12, 10), to=f"{tmp_path}/w")
+    probe, out = made.room / "probe", tmp_path / "out"
+    expected = tensors.load(made.room / "first")["value:fc/softmax"]
+    for ending in (".keras", ".weights.h5"):
+        held = f"{tmp_path}/w{ending}"
+        load = Load(f"{PORTS}:small", {}, ((3, 12, 10),), "float64", "cpu", held)
+        workers["keras"].ask(LookJob(load, str(probe), str(out)))
+        close(tensors.load(out)["value:fc/softmax"], expected, BOUND, ending)
+        other = Load(f"{PORTS}:leaves", {}, ((2, 5, 5),), "float64", "cpu", held)
+        with pytest.raises(UsageError, match="the port has no"):
+            workers["keras"].ask(LookJob(other, str(probe), str(out)))
 
 
 def test_neighbours_of_a_file_can_be_imported_and_are_never_stale(look, tmp_path):

@@ -50,6 +50,13 @@ FUSED = (
     *(getattr(layers, f"DepthwiseConv{n}D").__base__ for n in (1, 2)),
     *(getattr(layers, f"SeparableConv{n}D").__base__ for n in (1, 2)),
 )
+CALLS = {  # classes of Keras' own with a call that a user's class may inherit
+    base
+    for kind in ops.LAYERS
+    for base in kind.__mro__
+    if "call" in vars(base) and base.__module__.startswith("keras.src.layers.")
+    if base is not layers.Layer
+}
 LOOPS = (layers.RNN, layers.Bidirectional, layers.TimeDistributed)  # one node, whatever they hold
 
 
@@ -234,15 +241,21 @@ class Recorder:
     def path(self, x: layers.Layer) -> str:
         if id(x) in self.paths:
             return self.paths[id(x)]
-        path = ".".join([*filter(None, self.stack[-1:]), x.name])
-        if x.weights:
-            self.note(f"{path}: a layer that the port does not hold, with weights of its own")
-        return path
+        return ".".join([*filter(None, self.stack[-1:]), x.name])
 
     def atomic(
-        self, original: Callable[..., Any], x: layers.Layer, path: str, args: Any, kwargs: Any
+        self,
+        original: Callable[..., Any],
+        x: layers.Layer,
+        path: str,
+        args: Any,
+        kwargs: Any,
+        inside: bool = False,
     ) -> Any:
-        """A layer of Keras' own; what it does to its own output is a node of its own."""
+        """A layer of Keras' own; what it does to its own output is a node of its own.
+
+        `inside`: a user's layer ran the call that it inherits, and may do more.
+        """
         own = fused_activation(x)
         region = Region(x)
         seeds = [(v, v.numpy()) for v in seeds_of(x)]
@@ -252,7 +265,10 @@ class Recorder:
         except BaseException:
             self.failed = self.failed or path
             raise
-        kwargs = {k: v for k, v in kwargs.items() if k != "training"} | region.training
+        if not inside:
+            kwargs = {k: v for k, v in kwargs.items() if k != "training"} | region.training
+        if x.weights and id(x) not in self.paths:
+            self.note(f"{path}: a layer that the port does not hold, with weights of its own")
         read = [leaf for _, leaf in parts((args, kwargs)) if is_eager(leaf)]
         made = [leaf for _, leaf in parts(output) if is_eager(leaf)]
         tensors: dict[str, str] = {}
@@ -273,6 +289,7 @@ class Recorder:
         if entry is not None:
             entry.seeds = seeds
             entry.layer = path or x.name
+            entry.op = ops.snake(entry.kind) if inside else ""
         if own is None:
             return output
         self.stack.append(path)
@@ -498,8 +515,12 @@ class Recorder:
 
     def left(self, tensor: Any) -> None:
         """A value's numbers were asked for: what is made of them cannot be followed."""
-        if self.depth == 0 and self.known.get(tensor._id) in self.from_inputs:
+        if self.depth:
+            return
+        if self.known.get(tensor._id) in self.from_inputs:
             self.note("a value left TensorFlow as numbers; what was made of them is not known")
+        elif tensor._id in self.read:
+            self.note(f"{self.read[tensor._id]} was read as numbers")
 
     # --------------------------------------------------------------------------- the end
 
@@ -640,6 +661,23 @@ def is_kerass(kind: type) -> bool:
     return False
 
 
+def inherits(kind: type) -> bool:
+    """Whether what a class inherits from Keras' own is as Keras wrote it, its call aside."""
+    mine: set[str] = set()
+    for base in kind.__mro__:
+        if base.__module__.startswith("keras.src.layers"):
+            theirs = {n for b in base.__mro__ if b is not layers.Layer for n in known_names(b)}
+            return not mine & theirs - HARMLESS - {"call", "build"}
+        mine |= {n for n in vars(base) if not n.startswith("__")}
+    return False
+
+
+def known_names(kind: type) -> set[str]:
+    """What a class of Keras' own defines; how shapes come out does not matter here."""
+    own = kind.__module__.startswith("keras.src.layers") and kind is not layers.Layer
+    return {n for n in vars(kind) if not n.startswith(("__", "compute_output"))} if own else set()
+
+
 def is_named(function: Any) -> bool:
     """A function that Keras has a name for."""
     return getattr(keras.activations, getattr(function, "__name__", ""), None) is function
@@ -684,9 +722,10 @@ def call_layer(
 
 def call_op(op: str, attrs: Mapping[str, Any], count: int, *inputs: Any) -> Any:
     """An op of TensorFlow's once more, on the tape."""
-    flat = tuple(part for pair in attrs.items() for part in pair)
-    outputs = execute.execute(op, count, list(inputs), flat, context.context())
-    execute.record_gradient(op, list(inputs), flat, outputs)
+    said = tuple(part for pair in attrs.items() if pair[1] is not None for part in pair)
+    outputs = execute.execute(op, count, list(inputs), said, context.context())
+    every = tuple(part for pair in attrs.items() for part in pair)  # its gradient asks for all
+    execute.record_gradient(op, list(inputs), every, outputs)
     return outputs
 
 
@@ -724,7 +763,19 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
         read = recorder.listens() and isinstance(found, tf.Variable)
         return tf.convert_to_tensor(found) if read else found
 
+    def of_call(original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if not recorder.listens() or not inherits(type(self)):
+                return original(self, *args, **kwargs)
+            return recorder.atomic(original, self, recorder.path(self), args, kwargs, inside=True)
+
+        return call
+
     with ExitStack() as stack:
+        for kind in CALLS:
+            stack.callback(setattr, kind, "call", kind.call)
+            kind.call = of_call(kind.call)
         stack.callback(setattr, layers.Layer, "__call__", layer_call)
         stack.callback(setattr, Operation, "__call__", operation_call)
         stack.callback(setattr, _EagerTensorBase, "_numpy", numbers)
@@ -763,6 +814,7 @@ def install() -> None:
     by_name.update({name: found.get(id(f), f) for name, f in by_name.items()})
     for name in ("silu", "swish", "gelu"):
         setattr(tf.nn, name, watched(getattr(tf.nn, name)))
+    tf.custom_gradient = with_own_gradient(tf.custom_gradient)
     backend = keras.src.backend.nn
     backend.conv = around(backend.conv)
     backend.conv_transpose = around(backend.conv_transpose)
@@ -791,6 +843,28 @@ def watched(function: Callable[..., Any]) -> Callable[..., Any]:
         return ACTIVE[-1].function(
             function, function.__name__, args, kwargs, lambda: bound(function, args, kwargs)
         )
+
+    return call
+
+
+def with_own_gradient(decorate: Callable[..., Any]) -> Callable[..., Any]:
+    """tf.custom_gradient, whose functions are one node: what is inside has other gradients."""
+
+    @functools.wraps(decorate)
+    def call(f: Any = None) -> Any:
+        if f is None:
+            return call
+        function = decorate(f)
+        name = f"custom_{getattr(f, '__name__', type(f).__name__)}"
+
+        @functools.wraps(function)
+        def heard(*args: Any, **kwargs: Any) -> Any:
+            if not ACTIVE or not ACTIVE[-1].listens():
+                return function(*args, **kwargs)
+            named = {str(i): x for i, x in enumerate([*args, *kwargs.values()])}
+            return ACTIVE[-1].function(function, name, args, kwargs, lambda: named)
+
+        return heard
 
     return call
 

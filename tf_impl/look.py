@@ -9,17 +9,18 @@ import re
 import sys
 import tempfile
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+from keras.src.backend.common import global_state
 from keras.src.saving import saving_lib
 from keras.src.utils.naming import reset_uids
 
@@ -35,6 +36,7 @@ from tf_impl.graph import Entry, Owned, Pass, Recorder, Slot, Variable, mapped, 
 
 Array = np.ndarray[Any, Any]
 BOOKS = ("_layers", "_functional", "_self_", "_tracker", "_operations", "_nodes")  # Keras' own
+COUNTS = "object_name_uids"  # where Keras counts the names that it gives
 SHOWN = 5  # names in a line that says what does not fit
 
 
@@ -49,6 +51,7 @@ class Loaded:
     first: list[tuple[Variable, Array]]  # every variable as it was built
     moves: list[tuple[int, ...] | None]  # of each input, from channels first
     last: bool
+    counts: dict[str, int]  # of the names that Keras has given, as the port was built
     passes: dict[bool, Pass] = field(default_factory=dict)  # by mode
 
 
@@ -153,7 +156,8 @@ def loaded_for(load: Load, probe: Mapping[str, Array]) -> Loaded:
         in_the_loads_dtype(model, load.dtype)
     paths = {id(layer): path for path, layer in named_layers(model)}
     variables = dict(named_variables(model))
-    loaded = Loaded(load, model, paths, variables, [], moves, last)
+    counts = dict(global_state.get_global_attribute(COUNTS) or {})
+    loaded = Loaded(load, model, paths, variables, [], moves, last, counts)
     if load.weights:
         load_weights(loaded, Path(load.weights))
     loaded.first = snapshot(loaded)
@@ -390,12 +394,15 @@ def load_weights(loaded: Loaded, path: Path) -> None:
     if path.suffix == ".safetensors":
         fill(loaded, tensors.load(path), path)
         return
+    if path.suffix == ".h5" and not path.name.endswith(".weights.h5"):
+        load_old_weights(loaded.model, path)
+        return
     if path.suffix == ".keras":
         content = keras_archive(path)
     elif path.name.endswith(".weights.h5"):
         content = path.read_bytes()
     else:
-        raise UsageError(f"{path}: expected .keras, .weights.h5 or .safetensors")
+        raise UsageError(f"{path}: expected .keras, .weights.h5, .h5 or .safetensors")
     with tempfile.TemporaryDirectory() as room:
         given, mine = Path(room) / "given.weights.h5", Path(room) / "mine.weights.h5"
         given.write_bytes(content)
@@ -405,6 +412,16 @@ def load_weights(loaded: Loaded, path: Path) -> None:
             saving_lib.load_weights_only(loaded.model, str(given))
         except (OSError, ValueError, KeyError) as error:
             raise UsageError(f"{path}: {said(error)}") from error
+
+
+def load_old_weights(model: layers.Layer, path: Path) -> None:
+    """A file of Keras 2, which names layers; Keras refuses one that holds others."""
+    if not isinstance(model, keras.Model):
+        raise UsageError(f"{path}: Keras reads such a file into a keras.Model alone")
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"{path}: {said(error)}") from error
 
 
 def keras_archive(path: Path) -> bytes:
@@ -418,6 +435,8 @@ def keras_archive(path: Path) -> bytes:
 
 def held_by(path: Path) -> dict[str, tuple[int, ...]]:
     """Shape of every array in a weights file, without the optimizer's and the seeds."""
+    import h5py  # Keras brings it along
+
     found: dict[str, tuple[int, ...]] = {}
 
     def visit(name: str, item: Any) -> None:
@@ -491,6 +510,7 @@ def one_pass(
     loaded: Loaded, inputs: Sequence[tf.Tensor], training: bool, back: bool = True
 ) -> tuple[Pass, tf.GradientTape, dict[str, Array]]:
     """One recorded pass, its tape, and the statistics that it left."""
+    global_state.set_global_attribute(COUNTS, defaultdict(int, loaded.counts))
     with tf.GradientTape() if back else nullcontext() as tape:
         recorder = Recorder(loaded.model, loaded.paths, loaded.variables, inputs, loaded.last, tape)
         if back:
@@ -533,7 +553,10 @@ def check_constants(
     for variable in loaded.variables.values():
         if tf.as_dtype(variable.dtype).is_floating:
             variable.assign(raw(variable) * 0.75 + 0.125)
-    again = one_pass(loaded, other, training, back=False)[0].suspects
+    try:
+        again = one_pass(loaded, other, training, back=False)[0].suspects
+    except UsageError:
+        again = []
     same = len(again) == len(found.suspects) and all(
         np.array_equal(a, b, equal_nan=True) for a, b in zip(again, found.suspects, strict=True)
     )

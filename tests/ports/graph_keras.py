@@ -81,7 +81,7 @@ class Awkward(keras.Model):
         x = self.scale(ops.average_pool(x, 2))
         a, b = ops.split(x, 2, axis=-1)
         x = ops.concatenate([ops.silu(a), tf.math.sigmoid(b)], axis=-1)
-        x = self.drop(x, training=training)
+        x = self.drop(self.drop(x, training=training), training=training)
         features = self.flatten(self.permute(x))
         half = self.half["a"](inputs=features) + self.half["b"](features)
         mask = tf.cast(half > 0, half.dtype)
@@ -186,6 +186,42 @@ def bytearray_of(x: Any) -> Any:
     import numpy as np
 
     return np.frombuffer(memoryview(x), dtype=x.dtype.as_numpy_dtype).reshape(x.shape).copy()
+
+
+@tf.custom_gradient
+def reversing(x: Any) -> Any:
+    """Itself, and the gradient turned round."""
+    return x * 2.0, lambda g: -g
+
+
+class Compiled(keras.Model):
+    """tf.function, a gradient of its own, layers made on the way, a mode of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.bn, self.drop = layers.Conv2D(4, 3), layers.BatchNormalization(), None
+        self.drop = layers.Dropout(0.5)
+        self.loose = tf.Variable([1.0, 2.0, 3.0, 4.0], dtype=self.compute_dtype)
+
+    @tf.function
+    def act(self, x: Any) -> Any:
+        return tf.nn.bias_add(tf.nn.silu(x), self.loose)
+
+    def call(self, x: Any) -> Any:
+        x = self.bn(self.conv(x), training=False)
+        x = layers.ReLU()(reversing(self.act(x)))
+        return tf.matmul(layers.Flatten()(self.drop(x)), tf.ones((16, 2), x.dtype))
+
+
+class Padded(layers.Conv2D):
+    """A layer of Keras' own with a call of its own."""
+
+    def call(self, x: Any) -> Any:
+        return super().call(ops.pad(x, [(0, 0), (1, 2), (1, 2), (0, 0)]))
+
+
+def leaves() -> keras.Model:
+    return keras.Sequential([keras.Input((5, 5, 2)), Padded(3, 3, activation="relu", name="p")])
 
 
 def nothing() -> None:
