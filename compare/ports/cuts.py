@@ -240,7 +240,9 @@ def made_by_pairs(torch: Graph, keras: Graph, cuts: Cuts, pairs: Pairs) -> Itera
         if not same_work(pair.torch.node.kind, pair.keras.node.kind):
             continue
         for t, k in zip(
-            runs["torch"][held(pair.torch.node)], runs["keras"][held(pair.keras.node)], strict=False
+            runs["torch"].get(held(pair.torch.node), []),
+            runs["keras"].get(held(pair.keras.node), []),
+            strict=False,
         ):
             for ours, theirs in zip(t.writes, k.writes, strict=False):
                 shapes = keras.shapes[theirs], torch.shapes[ours]
@@ -261,7 +263,7 @@ def by_rank(keras: Shape, torch: Shape, graph: Graph) -> Moves | None:
 
 def same_work(a: str, b: str) -> bool:
     """Whether the two kinds may stand for one computation."""
-    return a == b or {a, b} <= {"conv", "dense", "matmul"}
+    return a == b or "block" in (a, b) or {a, b} <= {"conv", "dense", "matmul"}
 
 
 def held(node: Node) -> tuple[str, ...]:

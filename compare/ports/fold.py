@@ -1,14 +1,17 @@
-"""Operations that together are one layer: a product, and the bias that is added to it.
+"""Operations that together are one layer.
 
-A layer written out by hand, or a subclass that pads first, runs as several operations. Taken as
-one they are found, paired and carried like the layer that they are; nothing is taken as one that
+A product and the bias that is added to it are a convolution or a dense layer, however they were
+written. A layer of the user's own that runs several operations, some of them no layer's elsewhere,
+is one block: it is paired, carried and blamed as the layer that it is. Nothing is taken as one that
 has another reader in between.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
 from math import prod
 
 from common.graph import Graph, Node
@@ -38,7 +41,89 @@ def folded(graph: Graph) -> Graph:
             node = as_one(product, node, view, bias)
             made[node.writes[0]] = node
         result[node.name] = node
-    return replace(graph, nodes=named(list(result.values()), {node.name for node in nodes}))
+    joined_nodes = named(list(result.values()), {node.name for node in nodes})
+    return replace(graph, nodes=blocks(graph, joined_nodes))
+
+
+def blocks(graph: Graph, nodes: list[Node]) -> list[Node]:
+    """The nodes of each run of a user's own layer as one, where they are not layers themselves."""
+    paths = {node.layer for node in nodes}
+    inner = {path for path in paths if any(other.startswith(f"{path}.") for other in paths)}
+    result: list[Node] = []
+    for path, run in runs(nodes):
+        own = path not in inner and path != "" and len(run) > 1
+        if own and not all(node.kind in LAYERS for node in run):
+            result += whole(graph, nodes, path, run)
+        else:
+            result += run
+    return result
+
+
+def runs(nodes: list[Node]) -> Iterator[tuple[str, list[Node]]]:
+    """Consecutive nodes of one layer; a layer that is run again begins again."""
+    for path, group in groupby(nodes, key=lambda node: node.layer):
+        again: list[Node] = []
+        for node in group:
+            if again and set(node.tensors.values()) & {
+                t for other in again for t in other.tensors.values()
+            }:
+                if not set(node.reads) & {v for other in again for v in other.writes}:
+                    yield path, again
+                    again = []
+            again.append(node)
+        yield path, again
+
+
+def whole(graph: Graph, nodes: list[Node], path: str, run: list[Node]) -> list[Node]:
+    """One node for all of a run."""
+    made = {value for node in run for value in node.writes}
+    mine = {node.name for node in run}
+    outside = [v for node in nodes if node.name not in mine for v in node.reads]
+    used = {*outside, *graph.outputs.values()}
+    writes = tuple(v for node in run for v in node.writes if v in used)
+    if not writes:
+        return run
+    tensors: dict[str, str] = {}
+    for node in run:
+        for name in node.tensors.values():
+            tensors.setdefault(role_of(name, run), name)
+    taken = {node.name for node in nodes if node.name not in mine}
+    return [
+        Node(
+            name=path if path not in taken else run[0].name,
+            kind="block",
+            reads=tuple(dict.fromkeys(v for node in run for v in node.reads if v not in made)),
+            writes=writes,
+            tensors=tensors,
+            layer=path,
+            place=run[0].place,
+            inner=tuple(name for node in run for name in node.ran),
+        )
+    ]
+
+
+def role_of(name: str, run: list[Node]) -> str:
+    """What a tensor is in its layer, by the name that either framework's users give it."""
+    own = name.rpartition(".")[2]
+    norm = any(word in other for node in run for other in node.tensors.values()
+               for word in ("running_mean", "moving_mean"))  # fmt: skip
+    role = ROLES.get(own, own)
+    return {"weight": "scale", "bias": "shift"}.get(role, role) if norm else role
+
+
+ROLES = {
+    "kernel": "weight", "gamma": "scale", "beta": "shift", "embeddings": "weight",
+    "running_mean": "mean", "running_var": "var",
+    "moving_mean": "mean", "moving_variance": "var",
+}  # fmt: skip
+# What is a layer by itself in either framework.
+LAYERS = {
+    *PRODUCTS, "batch_norm", "layer_norm", "group_norm", "lrn", "max_pool", "avg_pool",
+    "adaptive_avg_pool", "adaptive_max_pool", "global_avg_pool", "global_max_pool", "dropout", "pad",
+    "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign",
+    "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "softmax", "log_softmax", "flatten", "identity",
+    "embedding", "upsample", "attention",
+}  # fmt: skip
 
 
 def with_bias(

@@ -326,6 +326,8 @@ def kinds(a: str, b: str) -> float:
     """How much the kinds alone speak for a pair; 0: it is none."""
     if a == b:
         return KIND
+    if "block" in (a, b):  # a layer of somebody's own may be any
+        return LIKE
     related = ({*CONV, *DENSE}, {"batch_norm", "layer_norm", "group_norm"})
     return LIKE if any({a, b} <= kin for kin in related) else 0.0
 

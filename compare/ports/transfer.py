@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import permutations
 from math import prod
 from typing import Any
 
@@ -120,6 +121,9 @@ class Orders:
         """What takes a tensor of Keras to PyTorch's axes, flattened maps included."""
         shape = self.keras.graph.tensors[theirs.tensors[role]].shape
         moves = to_torch(theirs.node, role, shape)
+        if "block" in (ours.node.kind, theirs.node.kind):
+            due = self.torch.graph.tensors[ours.tensors[role]].shape
+            moves = as_usual(theirs.node, role, shape, due)
         maps = self.flattened(ours.node)
         if maps is None:
             return moves
@@ -171,6 +175,22 @@ class Orders:
         if shape == maps and (turned or not as_last):
             return None
         return last if as_last else None
+
+
+def as_usual(node: Node, role: str, shape: tuple[int, ...], due: tuple[int, ...]) -> Moves:
+    """For a layer of somebody's own: the order of axes that layers of that shape have, if it fits.
+
+    Else as it is, else the one order of axes that fits.
+    """
+    n = len(shape)
+    usual: list[Moves] = [to_torch(node, role, shape)] if node.kind != "block" else []
+    if node.kind == "block" and role == "weight" and n >= 3:
+        usual.append((("transpose", (n - 1, n - 2, *range(n - 2))),))
+    if node.kind == "block" and role == "weight" and n == 2:
+        usual.append((("transpose", (1, 0)),))
+    orders = [(("transpose", axes),) for axes in permutations(range(n))] if n <= 4 else []
+    found = (m for m in [*usual, (), *orders] if shape_after(shape, m) == due)
+    return next(found, ())
 
 
 def source_of(net: Net, node: Node, kinds: set[str], itself: bool = True) -> Node | None:

@@ -34,6 +34,7 @@ from compare.workers import Worker, check_python
 T = TypeVar("T")
 Array = NDArray[Any]
 MODAL = {"batch_norm", "dropout"}  # kinds that do otherwise in training
+SCALES = (1.0, 8.0)  # of a probe's samples in turn: a bound shows where numbers are large
 OUTPUT = "output:"  # in front of an output's name: a value of its own, which the model gives back
 
 
@@ -246,17 +247,18 @@ def absolute_port(port: str) -> str:
 
 
 def probe(request: Request, room: Room) -> None:
-    """Random numbers of both signs, or what the user gave."""
+    """Random numbers of both signs, sample by sample of another scale, or what the user gave."""
     if request.probe is not None:
         room.save("probe", given_probe(request))
         return
     rng = np.random.default_rng(request.seed)
     size = sum(int(np.prod(shape)) for shape in request.inputs)
     batch = request.batch or (4 if size < 20_000 else 2)
-    arrays = {
-        str(i): rng.normal(size=(batch, *shape)).astype(np.float32)
-        for i, shape in enumerate(request.inputs)
-    }
+    arrays = {}
+    for i, shape in enumerate(request.inputs):
+        x = rng.normal(size=(batch, *shape))
+        x *= np.resize(SCALES, batch).reshape(-1, *(1,) * len(shape))
+        arrays[str(i)] = x.astype(np.float32)
     room.save("probe", arrays)
 
 
