@@ -8,14 +8,13 @@ the catalogue of variants is tried (compare/variants.py). What nothing explains 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common import reference
 from common.graph import Moves, Node, back, moved
 from common.job import Repair, Unit
 from common.operations import DEFAULTS, computable, compute, in_float32
@@ -26,8 +25,8 @@ from compare.evidence import relative_error
 from compare.ports.cuts import Cut, Part, by_rank, part, way_by_value, ways_between
 from compare.ports.judge import Fault
 from compare.ports.verify import Seen
-from compare.thresholds import FORWARD_FLOAT64
-from compare.variants import ANYWHERE, VARIANTS, Case
+from compare.thresholds import FORWARD_FLOAT64, GRADIENT_FLOAT64
+from compare.variants import ANYWHERE, ROUNDING, VARIANTS, Case
 
 Array = NDArray[Any]
 KNOWN = "float32-constants"  # a known difference, which is no fault
@@ -38,6 +37,7 @@ ACTIVATIONS_OF_KIND = {
     "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign",
     "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "softmax", "log_softmax",
 }  # fmt: skip
+LAYER_KINDS = {*ACTIVATIONS_OF_KIND, "conv", "dense", "batch_norm", "max_pool", "avg_pool"}
 UNHEARD = {
     "compute_dtype",
     "dtype",
@@ -86,6 +86,8 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
     """Every cause of one fault; one without an id where nothing explains it."""
     if fault.cause:
         return [Cause(fault.cause, fault.detail, fault.error, fault.after, fix=fault.fix)]
+    if fault.part in seen.parts and fault.rung == 5:
+        return [gradient_cause(seen, fault, number)]
     if fault.rung not in (1, 3) or fault.part not in seen.parts:
         return [Cause(before=fault.error)]
     with np.errstate(all="ignore"):
@@ -95,6 +97,74 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
         found = causes_of(seen, middle)
     names = ", ".join(n.name for n in middle.torch), ", ".join(n.name for n in middle.keras)
     return [replace(cause, torch=names[0], keras=names[1]) for cause in found]
+
+
+def gradient_cause(seen: Seen, fault: Fault, number: int) -> Cause:
+    """What one side's part does to the gradient that the other's does not."""
+    cut = seen.cut_of(fault.part)
+    mine = part(seen.torch.net, cut.torch, seen.cuts.by_torch)
+    feeds: dict[str, tuple[str, Moves]] = {s: (f"value:{s}", ()) for s in mine.sources}
+    reached: dict[str, tuple[str, Moves]] = {cut.torch: (f"gradient:{cut.torch}", ())}
+    unit = Unit("part", mine.names, feeds, (cut.torch,), reached)
+    ours = seen.room.replay("torch", f"backward-{number}", [unit], source_of(seen))
+    due, got = ours.by_unit.get("part", {}), seen.replayed.by_unit.get(fault.part, {})
+    for key, a, b in pairs_of_gradients(seen, due, got):
+        if a is not None and b is not None and relative_error(b, a) <= GRADIENT_FLOAT64:
+            continue
+        found = against(key, a, b, seen.torch.arrays[f"gradient:{cut.torch}"])
+        if found.id is not None:
+            return replace(found, before=fault.error)
+    return Cause(before=fault.error)
+
+
+def pairs_of_gradients(
+    seen: Seen, due: Mapping[str, Array], got: Mapping[str, Array]
+) -> Iterator[tuple[str, Array | None, Array | None]]:
+    """Of what a part reads and holds: PyTorch's, and Keras' in PyTorch's axes."""
+    known = {c.torch: c for c in seen.moves.carried}
+    for key, a in due.items():
+        if key.startswith("gradient:"):
+            cut = seen.cuts.by_torch.get(key.removeprefix("gradient:"))
+            b = got.get(f"gradient:{cut.keras}") if cut else None
+            if cut is not None:
+                yield cut.torch, a, moved(b, cut.moves) if b is not None else None
+        elif key.startswith("gradient-of:"):
+            carried = known.get(key.removeprefix("gradient-of:"))
+            b = got.get(f"gradient-of:{carried.keras}") if carried else None
+            if carried is not None:
+                yield carried.torch, a, moved(b, carried.moves) if b is not None else None
+    for key, b in got.items():
+        if key.startswith("gradient:"):
+            cut = seen.cuts.by_keras.get(key.removeprefix("gradient:"))
+            if cut is not None and f"gradient:{cut.torch}" not in due:
+                yield cut.torch, None, moved(b, cut.moves)
+
+
+def against(name: str, a: Array | None, b: Array | None, reached: Array) -> Cause:
+    """One gradient of PyTorch, `a`, and of Keras, `b`; `reached`: what came back to the part."""
+    for side, x, other in (("keras", b, a), ("torch", a, b)):
+        if (x is None or not np.any(x)) and other is not None and np.any(other):
+            call = "stop_gradient" if side == "keras" else "detach"
+            fix = {side: f"hand the gradient of {name} back: no {call}"}
+            phrase = f"{side} hands nothing back to {name}"
+            return Cause("gradient-detached", phrase, None, 0.0, (), ("gradient-detached",), fix)
+    if a is None or b is None or a.shape != b.shape:
+        return Cause()
+    tried = ("gradient-detached", "gradient-scaled", "gradient-straight-through")
+    square = float(np.vdot(a, a))
+    if square > 0:
+        factor = float(np.vdot(a, b)) / square
+        after = relative_error(b, factor * a)
+        if after <= GRADIENT_FLOAT64:
+            phrase = f"keras' gradient of {name} is {factor:.6g} times torch's"
+            return Cause("gradient-scaled", phrase, None, after, (), tried)
+    for side, x in (("keras", b), ("torch", a)):
+        if x.size == reached.size:
+            after = relative_error(x.reshape(reached.shape), reached)
+            if after <= GRADIENT_FLOAT64:
+                phrase = f"{side} hands back to {name} what reached it, unchanged"
+                return Cause("gradient-straight-through", phrase, None, after, (), tried)
+    return Cause(tried=tried)
 
 
 # ------------------------------------------------------------------------------- narrowing it down
@@ -297,13 +367,51 @@ def causes_of(seen: Seen, middle: Middle) -> list[Cause]:
         return [missing(seen, middle, torch)]
     if keras and not torch:
         return [extra(seen, middle, keras)]
-    if len(torch) == len(keras) == 1:
-        return one(seen, middle, torch[0], keras[0])
     if not torch and middle.reader is not None:
         phrase = f"reads what is torch's {middle.local[middle.cut.keras].torch}, torch's reads "
         phrase += middle.cut.torch
         return [Cause("wrong-source", phrase, middle.error, middle.after, (), ("wrong-source",))]
+    return between_both(seen, middle, torch, keras)
+
+
+def between_both(
+    seen: Seen, middle: Middle, torch: Sequence[Work], keras: Sequence[Work]
+) -> list[Cause]:
+    """One operation of each side on the same numbers; or a few that stand for one."""
+    if len(torch) == len(keras) == 1:
+        found = one(seen, middle, torch[0], keras[0])
+        if found[0].id is not None and found[0].id != "other-layer":
+            return found
+    short = in_short_format(seen, middle)
+    if short is not None:
+        return [short]
+    if len(torch) == 1:
+        cause = by_catalogue(seen, middle, torch[0], "torch")
+        if cause.id is not None:
+            ways = repaired(seen, middle, torch[0], keras[-1]) if len(keras) == 1 else ()
+            return [replace(cause, repairs=ways)]
+    if len(keras) == 1:  # PyTorch's is the odd one: what it does, said of Keras' layer
+        cause = by_catalogue(seen, middle, keras[0], "keras")
+        if cause.id is not None:
+            return [replace(cause, phrase=f"torch's {cause.phrase}")]
+    if len(torch) == len(keras) == 1:
+        return one(seen, middle, torch[0], keras[0])
     return [Cause(before=middle.error)]
+
+
+def in_short_format(seen: Seen, middle: Middle) -> Cause | None:
+    """Numbers held in fewer bits than the port is to compute in, where the part's are."""
+    for side, nodes in (("torch", middle.torch), ("keras", middle.keras)):
+        dtypes = (seen.torch if side == "torch" else seen.keras).graph.dtypes
+        held = [dtypes.get(value, "") for node in nodes for value in node.writes]
+        bits = [d for d in held if d in ("float32", "float16", "bfloat16")]
+        if bits and middle.error <= 2e-2:
+            id = "float32-inside" if bits[0] == "float32" else "mixed-precision"
+            fix = {side: f"compute in {'float64'}, as the other port does"}
+            return Cause(
+                id, f"{side} computes here in {bits[0]}", middle.error, None, (), (id,), fix
+            )
+    return None
 
 
 @dataclass(frozen=True)
@@ -342,6 +450,10 @@ def missing(seen: Seen, middle: Middle, torch: Sequence[Work]) -> Cause:
     names = " and ".join(f"{w.node.name} ({w.node.kind})" for w in torch)
     fix = {"keras": f"add {', '.join(kinds)}", "torch": f"remove {names}"}
     phrase = f"keras leaves out what torch does in {names}"
+    if not set(kinds) <= LAYER_KINDS:
+        happened = what_happened(seen, middle, middle.made, middle.due)
+        if happened.id is not None:
+            id, phrase = happened.id, f"torch's {names}: what it reads {happened.phrase}"
     repairs: tuple[Repair, ...] = ()
     if middle.reader is not None and all(computable(kind) for kind in kinds):
         ways = tuple(way_of(seen, middle, value) for value in middle.reader.reads)
@@ -375,8 +487,16 @@ def extra(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause:
     if after is None and read is not None and seen.torch.value(read).size == middle.due.size:
         after = relative_error(seen.torch.value(read).reshape(middle.due.shape), middle.due)
     fix = {"torch": f"add {', '.join(kinds)}", "keras": f"remove {names}"}
-    repairs = tuple(Repair(w.node.name, "identity", reads=((),)) for w in keras)
+    repairs = tuple(Repair(n, "identity", reads=((),)) for w in keras for n in w.node.ran)
     phrase = f"keras does {names}, torch nothing here"
+    if not set(kinds) <= LAYER_KINDS and read is not None:
+        same = seen.torch.value(read)
+        happened = what_happened(
+            seen, middle, same.reshape(middle.due.shape) if same.size == middle.due.size else None,
+            middle.made,
+        )  # fmt: skip
+        if happened.id is not None:
+            id, phrase = happened.id, f"keras' {names}: what it reads {happened.phrase}"
     return Cause(id, phrase, middle.error, after, (), (id,), fix, repairs=repairs)
 
 
@@ -399,7 +519,9 @@ def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
         if after <= min(FORWARD_FLOAT64, 1e-2 * middle.error):
             return [Cause(KNOWN, "TensorFlow keeps its constants in float32", middle.error, after)]
     found = by_settings(seen, middle, ours, theirs, sources, own_t, own_k)
-    found = found or [by_catalogue(middle, ours, sources, own_t)]
+    found = found or [by_catalogue(seen, middle, ours, "torch")]
+    if found[0].id is None:
+        return found
     return [replace(found[0], repairs=repairs), *found[1:]]
 
 
@@ -553,20 +675,71 @@ def other_kind(middle: Middle, t: Node, k: Node, after: float | None) -> Cause:
     return Cause(id, phrase, middle.error, after, (), (id,), fix)
 
 
-def by_catalogue(
-    middle: Middle, ours: Work, sources: Sequence[Array], own: Mapping[str, Array]
-) -> Cause:
-    """The variants of the operation, as compare/causes.py tries them."""
-    kind = ours.node.kind
-    if middle.made is None or kind not in reference.OPS:
+def by_catalogue(seen: Seen, middle: Middle, work: Work, side: str) -> Cause:
+    """The variants of one side's operation, as compare/causes.py tries them: the other's numbers.
+
+    `side`: whose operation is taken for right.
+    """
+    kind, node = work.node.kind, work.node
+    made = middle.made if side == "torch" else middle.due
+    if made is None or kind not in VARIANTS:
         return Cause(before=middle.error)
-    reads = (ours.pad or ours.node).reads
-    layer = Layer(ours.node.name, kind, settings_of_spec(kind, ours.settings), reads)
-    wide = tuple(np.asarray(x, dtype=np.float64) for x in sources)
-    case = Case(layer, wide, dict(own), middle.made, "float64", None, False)
-    if case.right.shape != middle.made.shape and case.right.size == middle.made.size:
-        case = replace(case, made=middle.made.reshape(case.right.shape))
-    found = proven(case, (*VARIANTS.get(kind, ()), *ANYWHERE), FLOAT64)
-    return Cause(
-        found.cause, found.phrase, middle.error, found.error_after, found.also, found.tried
-    )
+    values = [way_to_torch(seen, middle, value, side) for value in (work.pad or node).reads]
+    if any(value is None for value in values):
+        return Cause(before=middle.error)
+    wide = tuple(np.asarray(seen.torch.value(v), dtype=np.float64) for v in values if v)
+    own = {r: np.asarray(x, dtype=np.float64) for r, x in owned(seen, node, side).items()}
+    layer = Layer(node.name, kind, settings_of_spec(kind, work.settings), tuple(map(str, values)))
+    case = Case(layer, wide, own, made, "float64", flattened_from(seen, middle), ends(seen, middle))
+    try:
+        if case.right.shape != made.shape and case.right.size == made.size:
+            case = replace(case, made=made.reshape(case.right.shape))
+        else:
+            relative_error(case.right, made)
+    except (ValueError, KeyError, IndexError):
+        return Cause(before=middle.error)
+    found = proven(case, (*VARIANTS.get(kind, ()), *ANYWHERE, *ROUNDING), FLOAT64)
+    after, also, tried = found.error_after, found.also, found.tried
+    return Cause(found.cause, found.phrase, middle.error, after, also, tried)
+
+
+def way_to_torch(seen: Seen, middle: Middle, value: str, side: str) -> str | None:
+    """PyTorch's value for one that a side reads; None where nothing stands for it."""
+    if side == "torch":
+        return value
+    return middle.local[value].torch if value in middle.local else None
+
+
+def ends(seen: Seen, middle: Middle) -> bool:
+    """Whether what is made is an output, which a loss may take for logits."""
+    return middle.cut.torch in seen.torch.graph.outputs.values()
+
+
+def flattened_from(seen: Seen, middle: Middle) -> tuple[int, ...] | None:
+    """(C, H, W) of maps that are flattened before a piece; None where none are."""
+    if not middle.torch or not middle.torch[0].reads:
+        return None
+    node = seen.torch.net.maker.get(middle.torch[0].reads[0])
+    while node is not None and node.kind in (*STILL, *ACTIVATIONS_OF_KIND) and node.reads:
+        node = seen.torch.net.maker.get(node.reads[0])
+    if node is None or node.kind != "flatten" or not node.reads:
+        return None
+    shape = seen.torch.graph.shapes[node.reads[0]]
+    return shape if len(shape) == 3 else None
+
+
+def what_happened(seen: Seen, middle: Middle, before: Array | None, now: Array | None) -> Cause:
+    """What turned one array into another, by no layer that is known."""
+    if before is None or now is None:
+        return Cause()
+    layer = Layer("", "dropout", {"rate": 0.0}, ("x",))
+    wide = np.asarray(before, dtype=np.float64)
+    case = Case(layer, (wide,), {}, np.asarray(now), "float64", None, ends(seen, middle))
+    if not np.isfinite(now).all():
+        finite = np.isfinite(now)
+        after = relative_error(now[finite], wide[finite]) if now.shape == wide.shape else 1.0
+        phrase = f"{(~finite).sum():,} of {finite.size:,} numbers are not finite"
+        return Cause("nan", phrase, float("inf"), after) if after <= FORWARD_FLOAT64 else Cause()
+    candidates = [c for c in ANYWHERE if c[0] not in ("layer-skipped", "activation-extra")]
+    found = proven(case, candidates, FLOAT64)
+    return Cause(found.cause, found.phrase, middle.error, found.error_after, found.also)

@@ -78,7 +78,68 @@ def find(
         cuts.add(cut)
     for cut in made_by_pairs(torch.graph, keras.graph, cuts, pairs):
         cuts.add(cut)
+    for cut in neighbours(torch, keras, cuts):
+        cuts.add(cut)
     return cuts
+
+
+def neighbours(torch: Net, keras: Net, cuts: Cuts) -> Iterator[Cut]:
+    """What one node of each port makes of the same values: behind a fault, where numbers differ.
+
+    A node of the same kind; or of any where it is the only one on either side.
+    """
+    ours: dict[tuple[str, ...], list[Node]] = {}
+    for node in torch.graph.nodes:
+        ours.setdefault(origins(torch, node, None), []).append(node)
+    theirs: dict[tuple[str, ...], list[Node]] = {}
+    for node in keras.graph.nodes:
+        if node.kind in THROUGH or any(value in cuts.by_keras for value in node.writes):
+            continue
+        reads = origins(keras, node, cuts)  # of cuts that were found on the way, too
+        theirs.setdefault(reads, []).append(node)
+        free = [
+            other
+            for other in ours.get(reads, [])
+            if other.kind not in THROUGH and not any(v in cuts.by_torch for v in other.writes)
+        ]
+        alike = [other for other in free if other.kind == node.kind]
+        if not reads or not (alike or (len(free) == 1 and not rivals(keras, node, reads, cuts))):
+            continue
+        other = (alike or free)[0]
+        for mine, yours in zip(other.writes, node.writes, strict=False):
+            shapes = keras.graph.shapes[yours], torch.graph.shapes[mine]
+            moves = next(ways_between(*shapes, keras.graph), by_rank(*shapes, keras.graph))
+            if moves is not None and cuts.free(mine, yours):
+                yield Cut(mine, yours, moves, "neighbours")
+
+
+def rivals(keras: Net, node: Node, reads: tuple[str, ...], cuts: Cuts) -> bool:
+    """Whether another node of Keras that has no partner reads the same."""
+    return any(
+        origins(keras, other, cuts) == reads
+        for other in keras.graph.nodes
+        if other.name != node.name
+        and other.kind not in THROUGH
+        and not any(value in cuts.by_keras for value in other.writes)
+    )
+
+
+def origins(net: Net, node: Node, cuts: Cuts | None) -> tuple[str, ...]:
+    """The values that a node reads, as PyTorch calls them, sorted, through what keeps them."""
+    found = []
+    for value in node.reads:
+        while (cuts is None or value not in cuts.by_keras) and value in net.maker:
+            maker = net.maker[value]
+            if maker.kind not in THROUGH or not maker.reads:
+                break
+            value = maker.reads[0]
+        if cuts is not None:
+            value = cuts.by_keras[value].torch if value in cuts.by_keras else f"keras {value}"
+        found.append(value)
+    return tuple(sorted(found))
+
+
+THROUGH = {"pad", "identity", "dropout"}
 
 
 def inputs(

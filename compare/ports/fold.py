@@ -64,12 +64,11 @@ def runs(nodes: list[Node]) -> Iterator[tuple[str, list[Node]]]:
     for path, group in groupby(nodes, key=lambda node: node.layer):
         again: list[Node] = []
         for node in group:
-            if again and set(node.tensors.values()) & {
-                t for other in again for t in other.tensors.values()
-            }:
-                if not set(node.reads) & {v for other in again for v in other.writes}:
-                    yield path, again
-                    again = []
+            held = {t for other in again for t in other.tensors.values()}
+            made = {v for other in again for v in other.writes}
+            if held & set(node.tensors.values()) and not made & set(node.reads):
+                yield path, again
+                again = []
             again.append(node)
         yield path, again
 
@@ -119,10 +118,10 @@ ROLES = {
 # What is a layer by itself in either framework.
 LAYERS = {
     *PRODUCTS, "batch_norm", "layer_norm", "group_norm", "lrn", "max_pool", "avg_pool",
-    "adaptive_avg_pool", "adaptive_max_pool", "global_avg_pool", "global_max_pool", "dropout", "pad",
-    "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign",
-    "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "softmax", "log_softmax", "flatten", "identity",
-    "embedding", "upsample", "attention",
+    "adaptive_avg_pool", "adaptive_max_pool", "global_avg_pool", "global_max_pool", "dropout",
+    "pad", "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign",
+    "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "softmax", "log_softmax", "flatten",
+    "identity", "embedding", "upsample", "attention",
 }  # fmt: skip
 
 

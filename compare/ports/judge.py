@@ -159,11 +159,20 @@ def without_partner(seen: Seen) -> Iterator[Fault]:
     """Layers with tensors that the other port does not have."""
     for side, other in (("torch", "keras"), ("keras", "torch")):
         for holder in getattr(seen.pairs, side):
+            if is_constant(looks(seen)[side], holder):
+                continue
             count = sum(map(prod, holder.shapes.values()))
             said = f"{side}'s {holder.node.name} ({holder.node.kind}, {count:,} parameters)"
             names = {side: holder.node.name, other: ""}
             detail = f"{said} has no partner in {other}"
             yield Fault(0, names["torch"], names["keras"], None, detail, cause="layer-missing")
+
+
+def is_constant(look: Look, holder: Holder) -> bool:
+    """Whether nothing that it holds is ever changed: the other port may have it in its code."""
+    held = [look.graph.tensors[name] for name in holder.tensors.values()]
+    known = {"weight", "bias", "scale", "shift"} & holder.tensors.keys()
+    return not known and not any(tensor.trainable or tensor.statistic for tensor in held)
 
 
 def other_tensors(seen: Seen) -> Iterator[Fault]:
@@ -229,7 +238,7 @@ def forward(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[Fa
         if fault is not None:
             faults.append(fault)
         else:
-            largest = max(largest, row["forward"]["float64"])
+            largest = max(largest, row["forward"]["float64"] or 0.0)
     faults += [*other_outputs(seen)]
     verdict = Verdict.DIFFERENT if faults else Verdict.ROUNDING if largest else Verdict.SAME
     detail = f"{len(seen.parts)} parts, each alone on the same numbers: at most {largest:.1e} apart"
@@ -243,6 +252,9 @@ def wrong_numbers(seen: Seen, name: str, cut: Cut, own: Part, row: dict[str, Any
     """What is wrong with one part; None where nothing is."""
     titles = title(seen, cut, own)
     reason = seen.replayed.failed.get(name)
+    if any(not_finite(seen, source) for source in own.sources):
+        row["forward"]["float64"] = None
+        return None  # what makes it is to blame
     unfed = [source for source in own.sources if source not in seen.cuts.by_keras]
     if unfed:
         said = f"reads {unfed[0]}, which nothing in torch stands for"
@@ -261,13 +273,24 @@ def wrong_numbers(seen: Seen, name: str, cut: Cut, own: Part, row: dict[str, Any
     short = apart(rounded, float32_due(seen, cut), cut)
     row["forward"]["float32"] = short
     if not short <= FORWARD_FLOAT32:
+        if cut.torch not in seen.torch_float32.graph.shapes or name in seen.replayed_float32.failed:
+            detail = "runs other operations in float32 than in float64"
+            return Fault(3, *titles, None, detail, name)
         detail = f"errs by {short:.1e} in float32, and not in float64"
         return Fault(3, *titles, short, detail, name)
     return None
 
 
-def float32_due(seen: Seen, cut: Cut) -> Array:
-    return seen.room.look("torch", "look-float32", "float32").value(cut.torch)
+def not_finite(seen: Seen, source: str) -> bool:
+    """Whether what PyTorch has there is not all numbers."""
+    if source not in seen.cuts.by_keras:
+        return False
+    return not np.isfinite(seen.torch.value(seen.cuts.by_keras[source].torch)).all()
+
+
+def float32_due(seen: Seen, cut: Cut) -> Array | None:
+    """PyTorch's value in float32; None where it runs otherwise there."""
+    return seen.torch_float32.arrays.get(f"value:{cut.torch}")
 
 
 def apart(made: Array | None, due: Array | None, cut: Cut) -> float:
@@ -349,7 +372,9 @@ def output_cut(seen: Seen, t: str, k: str) -> Cut:
 def gradients(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[Fault]]:
     """Rung 5: every part hands back what PyTorch's does, to what it reads and to what it holds."""
     wrong_forward = {
-        name for name, row in rows.items() if not row["forward"]["float64"] <= FORWARD_FLOAT64
+        name
+        for name, row in rows.items()
+        if row["forward"]["float64"] is None or not row["forward"]["float64"] <= FORWARD_FLOAT64
     }
     of_values, of_tensors = handed_back(seen)
     faults, largest, compared = [], 0.0, 0
@@ -606,9 +631,13 @@ def part_in_training(
     known = apart(seen.replayed.value(name, seen.target(name)), seen.torch.value(cut.torch), cut)
     if not error <= 1e-9 and known <= FORWARD_FLOAT64:
         detail = f"errs by {error:.1e} in training mode, and not in evaluation"
-        faults.append(Fault(4, *titles, error, detail, name, **frozen_norm(seen, name, theirs)))
+        faults.append(
+            Fault(4, *titles, error, detail, name, **frozen_norm(seen, name, ours, theirs))
+        )
     elif error <= 1e-9:
         largest = error
+    if faults and faults[0].cause:
+        return largest, faults  # a norm that is frozen leaves its statistics alone, too
     for pair in seen.pairs.pairs:
         if (
             pair.keras.node.name in {n.name for n in own.nodes}
@@ -622,12 +651,19 @@ def part_in_training(
     return largest, faults
 
 
-def frozen_norm(seen: Seen, name: str, theirs: Replay) -> dict[str, Any]:
-    """Named where the part makes in training what it makes in evaluation."""
-    still = relative_error(
-        theirs.value(name, seen.target(name)), seen.replayed.value(name, seen.target(name))
-    )
-    return {"cause": "frozen-statistics", "after": still} if still <= FORWARD_FLOAT64 else {}
+def frozen_norm(seen: Seen, name: str, ours: Replay, theirs: Replay) -> dict[str, Any]:
+    """Named where a side's part makes in training what it makes in evaluation."""
+    cut = seen.cut_of(name)
+    for side, now, before in (
+        ("keras", theirs.value(name, cut.keras), seen.replayed.value(name, cut.keras)),
+        ("torch", ours.value(name, cut.torch), seen.torch.value(cut.torch)),
+    ):
+        still = relative_error(now, before)
+        if still <= FORWARD_FLOAT64:
+            call = "training=False" if side == "keras" else "eval()"
+            fix = {side: f"normalise with the batch's statistics in training: no {call}"}
+            return {"cause": "bn-frozen", "after": still, "fix": fix}
+    return {}
 
 
 def statistics(
@@ -694,6 +730,8 @@ def other_drops(seen: Seen, drops: Mapping[str, list[Node]]) -> Iterator[Fault]:
                 fix = {"torch": f"nn.Dropout({b:g})", "keras": f"layers.Dropout({a:g})"}
                 both, detail = (node.name, same[0][1].name), f"drops {b:g}, torch's {a:g}"
                 yield Fault(4, *both, abs(a - b), detail, "", "dropout-rate", 0.0, fix)
+    if len(left["torch"]) == len(left["keras"]):  # behind a fault nothing says which is which
+        return
     for side, other in (("torch", "keras"), ("keras", "torch")):
         for _, node in left[side]:
             names = {side: node.name, other: ""}

@@ -34,6 +34,7 @@ from compare.workers import Worker, check_python
 T = TypeVar("T")
 Array = NDArray[Any]
 MODAL = {"batch_norm", "dropout"}  # kinds that do otherwise in training
+DRAWN = {"weight", "bias", "scale", "shift"}  # where frozen, too; else what never changes stays
 SCALES = (1.0, 8.0)  # of a probe's samples in turn: a bound shows where numbers are large
 OUTPUT = "output:"  # in front of an output's name: a value of its own, which the model gives back
 
@@ -161,6 +162,16 @@ class Seen:
         """Every part of the Keras port alone, in float64, in evaluation mode."""
         source = self.room.path("torch", "look-float64")
         return self.room.replay("keras", "replay-float64", self.units(gradients=True), source)
+
+    @cached_property
+    def torch_float32(self) -> Look:
+        """The PyTorch port in float32, forward alone."""
+        return self.room.look("torch", "look-float32", "float32")
+
+    @cached_property
+    def keras_float32(self) -> Look:
+        """The graph of the Keras port in float32."""
+        return self.room.look("keras", "look-float32", "float32")
 
     @cached_property
     def replayed_float32(self) -> Replay:
@@ -323,7 +334,9 @@ def draw(look: Look, side: str, pairs: Pairs, seed: int) -> dict[str, Array]:
         if initial.dtype.kind != "f":
             continue
         holder, role = known.get(name, (None, ""))
-        found[name] = drawn(rng, initial, holder, role).astype(np.float32)
+        tensor = look.graph.tensors[name]
+        if tensor.trainable or tensor.statistic or role in DRAWN:
+            found[name] = drawn(rng, initial, holder, role).astype(np.float32)
     return found
 
 
