@@ -157,6 +157,7 @@ def findings(evidence: Evidence, checks: list[Check]) -> Document:
         "layers": by_id["forward"].coverage,
         "parameters": by_id["structure"].coverage,
         "gradients": by_id["gradients"].coverage,
+        "mutants": by_id["probe"].coverage,
     }
     for rung in ("step", "trajectory"):
         if rung in by_id:

@@ -265,6 +265,17 @@ def dead_biases(spec: Spec) -> set[str]:
     }
 
 
+def flattened(evidence: Evidence, layer: Layer) -> Shape | None:
+    """The maps that the features a dense layer reads were flattened from; None: from no maps."""
+    by_name = {each.name: each for each in evidence.spec.layers}
+    while layer.op != "flatten":
+        below = by_name.get(layer.reads[0])
+        if below is None or len(layer.reads) > 1 or (below.op == "dense"):
+            return None
+        layer = below
+    return evidence.shapes[layer.reads[0]]
+
+
 def relative_error(a: Array | None, b: Array | None) -> float:
     """max |a - b| / max |b|. Infinite where a side is missing, misshapen, or not finite."""
     if a is None or b is None or a.shape != b.shape:
