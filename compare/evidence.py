@@ -252,19 +252,6 @@ def load_training(folder: Path, recipe: Recipe, place: Path) -> Training:
     )
 
 
-def dead_biases(spec: Spec) -> set[str]:
-    """Biases that nothing but batch norm reads, which in training takes them away again."""
-    readers = {
-        layer.name: {reader.op for reader in spec.layers if layer.name in reader.reads}
-        for layer in spec.layers
-    }
-    return {
-        f"{name}.bias"
-        for name, own in tensors_of(spec).items()
-        if "bias" in own and readers[name] == {"batch_norm"} and name not in spec.outputs
-    }
-
-
 def flattened(evidence: Evidence, layer: Layer) -> Shape | None:
     """The maps that the features a dense layer reads were flattened from; None: from no maps."""
     by_name = {each.name: each for each in evidence.spec.layers}
