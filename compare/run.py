@@ -71,6 +71,7 @@ class Options:
     quiet: bool = False
     train: bool = True  # `compare check` leaves the training out
     checkpoint_every: int = 0  # epochs; 0: never
+    keep_steps: bool = False  # leave the arrays of rung 6 in a large net's folder
     seeds: int = 1  # trainings of each side, from `seed` on
     margin: float = 0.5  # of accuracy in percentage points, judged with several seeds
 

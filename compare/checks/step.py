@@ -35,7 +35,7 @@ def judge(evidence: Evidence) -> Check | None:
     """
     taken = evidence.steps
     if taken is None:
-        return None
+        return judged_before(evidence)
     missing = [
         side
         for side in SIDES
@@ -70,6 +70,20 @@ def judge(evidence: Evidence) -> Check | None:
         found,
         coverage=(max(STEPS), max(STEPS)),
     )
+
+
+def judged_before(evidence: Evidence) -> Check | None:
+    """What was measured when the arrays were there, held against what is allowed today."""
+    row = evidence.step_row
+    if row is None:
+        return None
+    measured, allowed = float(row["measured"]), float(row["allowed"])
+    today = known.allowed_in_a_step(str(row["optimizer"]))
+    agreed = Verdict.SAME if measured == 0 else Verdict.ROUNDING
+    verdict = agreed if measured <= min(today, allowed) else Verdict.DIFFERENT
+    detail = f"{row['detail']} (measured when it was run; the arrays were not kept)"
+    seen, total = row["coverage"]
+    return Check(ID, RUNG, verdict, detail, measured, today, coverage=(seen, total))
 
 
 class Witness:
