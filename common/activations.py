@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compare.known import in_float32
+
 Array = NDArray[Any]
 
 erf = np.vectorize(math.erf, otypes=[float])
@@ -54,9 +56,9 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "gelu": gelu,
     "gelu by its tanh formula": gelu_tanh,
     # TensorFlow's constants are float32 in a float64 net, too
-    "gelu with constants of float32": lambda x: gelu(x, float(np.float32(math.sqrt(0.5)))),
+    "gelu with constants of float32": lambda x: gelu(x, in_float32(math.sqrt(0.5))),
     "gelu by its tanh formula with constants of float32": lambda x: gelu_tanh(
-        x, float(np.float32(0.044715))
+        x, in_float32(0.044715)
     ),
     "silu": lambda x: x * sigmoid(x),
     "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from compare import selfcheck, suite
+from compare import kernels, selfcheck, suite
 
+NAMES = [kernel.name for kernel in kernels.KERNELS]
 FAULTS = suite.cases(["fault"])
 PAIRS = [case.name for case in suite.cases(["correct"]) if case.twin]
 EVERYDAY = [name for name in PAIRS if name not in ("deep",)][::2]  # half a minute of them
@@ -109,7 +110,10 @@ def test_a_name_that_is_no_file_is_refused(environment):
 def row(**changes):
     return {
         "kind": "fault", "detected": True, "exact_layer": True, "right_cause": True,
-        "wrong_cause": False, "false_alarm": False, **changes,
+        "wrong_cause": False, "false_alarm": False, "verdict": "different",
+        "shows": {"outputs": True, "layers": True},
+        "kernels": {which: dict.fromkeys(NAMES, False) for which in ("outputs", "layers")},
+        **changes,
     }  # fmt: skip
 
 
