@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.known import in_float32
-
 Array = NDArray[Any]
 
 erf = np.vectorize(math.erf, otypes=[float])
+
+
+def in_float32(value: float) -> float:
+    """As TensorFlow keeps its constants, in a float64 net, too: compare/known.py lists it."""
+    return float(np.float32(value))
 
 
 def sigmoid(x: Array) -> Array:
