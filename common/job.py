@@ -97,6 +97,7 @@ class Load:
     device: Device = "cpu"
     weights: str = ""  # a file of the framework's own, judged as it is
     trust: bool = False  # whether that file may hold code
+    folder: str = ""  # where the user stands: modules that lie there can be imported
 
 
 @dataclass(frozen=True)

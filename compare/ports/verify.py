@@ -179,12 +179,19 @@ class Seen:
         return self.room.replay("keras", "replay-float32", self.units(False), source, "float32")
 
 
-def verify(request: Request, use: Callable[[Seen], T]) -> T:
+def verify(
+    request: Request, use: Callable[[Seen], T], workers: Mapping[str, Worker] | None = None
+) -> T:
     """Fills a folder with what both ports show, and uses it while the workers live.
 
-    CompareError for a user's mistake.
+    `workers` are somebody's who keeps them. CompareError for a user's mistake.
     """
+    check(request)
     loads = {side: load(request, side) for side in SIDES}
+    if workers is not None:
+        with RunFolder(request.out, "verify") as room:
+            note(request, room.path)
+            return use(seen(request, Room(room.path, loads, workers)))
     pythons = {s: check_python(s, request.python.get(s, sys.executable)) for s in SIDES}
     with ExitStack() as stack:
         folder = stack.enter_context(RunFolder(request.out, "verify")).path
@@ -235,13 +242,26 @@ def seen(request: Request, room: Room) -> Seen:
     return found
 
 
+def check(request: Request) -> None:
+    """What can be refused before a framework is imported. UsageError, DataError."""
+    if request.weights and set(request.weights) != set(SIDES):
+        raise UsageError("expected --torch-weights and --keras-weights, or neither")
+    for side, path in request.weights.items():
+        if not Path(path).is_file():
+            raise UsageError(f"--{side}-weights {path}: there is no such file")
+    if request.probe is not None:
+        given_probe(request)
+
+
 def load(request: Request, side: str) -> Load:
+    weights = request.weights.get(side, "")
     return Load(
         absolute_port(getattr(request, side)),
         dict(request.arguments.get(side, {})),
         request.inputs,
-        weights=request.weights.get(side, ""),
+        weights=str(Path(weights).absolute()) if weights else "",  # a worker's folder is its own
         trust=request.trust,
+        folder=str(Path.cwd()),
     )
 
 
@@ -297,8 +317,6 @@ def weights(
 ) -> dict[str, str]:
     """Files of the tensors that each port is given; none where the user's own are judged."""
     if request.weights:
-        if set(request.weights) != set(SIDES):
-            raise UsageError("expected --torch-weights and --keras-weights, or neither")
         return {}
     drawn = draw(first["torch"], "torch", pairs, request.seed)
     raw = room.save("drawn-torch", drawn)
