@@ -143,6 +143,22 @@ def parser() -> argparse.ArgumentParser:
     add_ports(verify)
     verify.set_defaults(command=verify_command)
 
+    transfer = commands.add_parser("transfer", help="carry trained weights across a verified pair")
+    add_ports(transfer, judged=False)
+    transfer.add_argument(
+        "--from", choices=("torch", "keras"), required=True, dest="source",
+        help="the side that the weights are of",
+    )  # fmt: skip
+    transfer.add_argument(
+        "--weights", type=Path, required=True, metavar="FILE",
+        help="state_dict, .safetensors, .weights.h5 or .keras",
+    )  # fmt: skip
+    transfer.add_argument(
+        "--to", type=Path, required=True, metavar="FILE",
+        help="for the other side: .safetensors or .pt; .weights.h5 or .keras",
+    )  # fmt: skip
+    transfer.set_defaults(command=transfer_command)
+
     bench = commands.add_parser("bench", help="throughput, start-up and memory of both")
     add_model(bench)
     add_training(bench, train=False)
@@ -195,6 +211,7 @@ def parser() -> argparse.ArgumentParser:
         run,
         check,
         verify,
+        transfer,
         bench,
         listing,
         describe,
@@ -213,7 +230,7 @@ def add_model(command: argparse.ArgumentParser, required: bool = True) -> None:
     command.add_argument("--seed", type=seed, default=0, help="of weights and order (0)")
 
 
-def add_ports(command: argparse.ArgumentParser) -> None:
+def add_ports(command: argparse.ArgumentParser, judged: bool = True) -> None:
     command.add_argument(
         "torch", metavar="TORCH", help="package.module:callable or file.py:callable"
     )
@@ -227,12 +244,15 @@ def add_ports(command: argparse.ArgumentParser) -> None:
             f"--{side}-args", type=keywords, default={}, metavar="JSON",
             help=f"keyword arguments of the {side} callable",
         )  # fmt: skip
-        command.add_argument(
-            f"--{side}-weights", default="", metavar="FILE", help="judge these weights as they are"
-        )
+        if judged:
+            command.add_argument(
+                f"--{side}-weights", default="", metavar="FILE",
+                help="judge these weights as they are",
+            )  # fmt: skip
     command.add_argument("--trust", action="store_true", help="weights files may hold code")
     command.add_argument("--map", type=Path, metavar="FILE", help="which layer is which, as JSON")
-    command.add_argument("--save-map", type=Path, metavar="FILE", help="write what was found")
+    if judged:
+        command.add_argument("--save-map", type=Path, metavar="FILE", help="write what was found")
     command.add_argument("--batch", type=count, default=0, help="samples of the probe")
     command.add_argument("--probe", type=Path, metavar="FILE.npz", help="inputs to use")
     command.add_argument("--seed", type=seed, default=0, help="of probe and weights (0)")
@@ -423,17 +443,30 @@ def verify_command(given: argparse.Namespace, arguments: list[str]) -> int:
     """`compare verify`."""
     from compare.folder import write_text
     from compare.ports import document, maps, report
-    from compare.ports.verify import Request, verify
+    from compare.ports.verify import verify
 
     check_outputs(given)
-    both = {side: getattr(given, f"{side}_args") for side in ("torch", "keras")}
-    held = {side: getattr(given, f"{side}_weights") for side in ("torch", "keras")}
+    result = verify(ports_of(given), lambda seen: document.of(seen, arguments))
+    text = report.text(result)
+    write_text(Path(result["run"]) / "report.txt", text)
+    if given.save_map:
+        maps.write(given.save_map, result)
+    show(given, text, result)
+    return int(result["exit_status"])
+
+
+def ports_of(given: argparse.Namespace) -> Any:
+    """The request for two ports of anybody's."""
+    from compare.ports import maps
+    from compare.ports.verify import Request
+
+    held = {side: getattr(given, f"{side}_weights", "") for side in ("torch", "keras")}
     pythons = {"torch": given.torch_python, "keras": given.keras_python}
-    request = Request(
+    return Request(
         torch=given.torch,
         keras=given.keras,
         inputs=tuple(given.inputs),
-        arguments=both,
+        arguments={side: getattr(given, f"{side}_args") for side in ("torch", "keras")},
         weights={side: path for side, path in held.items() if path},
         map=maps.read(given.map) if given.map else None,
         batch=given.batch,
@@ -445,12 +478,16 @@ def verify_command(given: argparse.Namespace, arguments: list[str]) -> int:
         timeout=given.timeout,
         quiet=given.quiet,
     )
-    result = verify(request, lambda seen: document.of(seen, arguments))
-    text = report.text(result)
-    write_text(Path(result["run"]) / "report.txt", text)
-    if given.save_map:
-        maps.write(given.save_map, result)
-    show(given, text, result)
+
+
+def transfer_command(given: argparse.Namespace, arguments: list[str]) -> int:
+    """`compare transfer`."""
+    from compare.ports import carry
+
+    check_outputs(given)
+    order = carry.Order(given.source, given.weights, given.to)
+    result = carry.carry(ports_of(given), order, arguments)
+    show(given, carry.text(result), result)
     return int(result["exit_status"])
 
 
@@ -548,6 +585,8 @@ def check_outputs(given: argparse.Namespace) -> None:
 
     if given.json and given.json != "-":
         check_writable("--json", Path(given.json))
+    if getattr(given, "save_map", None):
+        check_writable("--save-map", given.save_map)
     if getattr(given, "curves", None):
         check_suffix(given.curves)
         check_writable("--curves", given.curves)
