@@ -98,8 +98,9 @@ def tupled(value: Any) -> Any:
     return tuple(map(tupled, value)) if isinstance(value, (list, tuple)) else value
 
 
-# What a value of one side becomes on the other: reshapes and transposes, one after the other. In a
-# reshape, -1 stands for the batch; a transpose names every axis.
+# What a value of one side becomes on the other: reshapes, transposes and orders of the last axis,
+# one after the other. In a reshape, -1 stands for the batch; a transpose names every axis; an order
+# says where each number comes from.
 Step = tuple[str, tuple[int, ...]]
 Moves = tuple[Step, ...]
 
@@ -107,7 +108,12 @@ Moves = tuple[Step, ...]
 def moved(x: Array, moves: Sequence[Step]) -> Array:
     """The array after the moves, whose numbers are the same ones."""
     for word, axes in moves:
-        x = x.reshape(axes) if word == "reshape" else x.transpose(axes)
+        if word == "order":
+            if x.shape[-1] != len(axes):
+                raise ValueError(f"cannot put {x.shape} in an order of {len(axes)}")
+            x = x[..., np.asarray(axes)]
+        else:
+            x = x.reshape(axes) if word == "reshape" else x.transpose(axes)
     return np.ascontiguousarray(x)
 
 
@@ -116,7 +122,9 @@ def back(moves: Sequence[Step], shape: Sequence[int]) -> Moves:
     undone: list[Step] = []
     known = tuple(shape)
     for word, axes in moves:
-        if word == "reshape":
+        if word == "order":
+            undone.append(("order", tuple(int(i) for i in np.argsort(axes))))
+        elif word == "reshape":
             undone.append(("reshape", known))
             if -1 in axes and -1 not in known:
                 axes = tuple(prod(known) // -prod(axes) if n == -1 else n for n in axes)

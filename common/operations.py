@@ -106,6 +106,15 @@ def max_pool(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Arra
     return np.asarray(view.max(axis=(-1, -2)))
 
 
+def pad(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    """Around the maps: a constant, or their own numbers."""
+    sides = [(0, 0)] * (xs[0].ndim - len(a["sides"])) + [tuple(side) for side in a["sides"]]
+    modes: dict[str, Any] = {"replicate": "edge", "circular": "wrap", "reflect": "reflect"}
+    if a.get("mode") in modes:
+        return np.asarray(np.pad(xs[0], sides, mode=modes[a["mode"]]))
+    return np.pad(xs[0], sides, constant_values=float(a.get("value") or 0.0))
+
+
 def scaled(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
     return np.asarray(xs[0] * a["scale"] + a.get("offset", 0.0))
 
@@ -125,6 +134,7 @@ OPS: dict[str, Op] = {
     "global_avg_pool": global_avg_pool,
     "global_max_pool": global_max_pool,
     "rescale": scaled,
+    "pad": pad,
     "silu": of("silu"),
     "selu": of("selu"),
     "mish": of("mish"),

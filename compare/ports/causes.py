@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ from compare.causes import FLOAT64, proven
 from compare.evidence import relative_error
 from compare.ports.cuts import Cut, Part, by_rank, part, way_by_value, ways_between
 from compare.ports.judge import Fault
-from compare.ports.verify import Seen
+from compare.ports.looks import Look
+from compare.ports.verify import OUTPUT, Seen
 from compare.thresholds import FORWARD_FLOAT64, GRADIENT_FLOAT64
 from compare.variants import ANYWHERE, ROUNDING, VARIANTS, Case
 
@@ -37,7 +39,14 @@ ACTIVATIONS_OF_KIND = {
     "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign",
     "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "softmax", "log_softmax",
 }  # fmt: skip
-LAYER_KINDS = {*ACTIVATIONS_OF_KIND, "conv", "dense", "batch_norm", "max_pool", "avg_pool"}
+LAYER_KINDS = {
+    *(ACTIVATIONS_OF_KIND - {"softmax"}),
+    "conv",
+    "dense",
+    "batch_norm",
+    "max_pool",
+    "avg_pool",
+}
 UNHEARD = {
     "compute_dtype",
     "dtype",
@@ -86,6 +95,10 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
     """Every cause of one fault; one without an id where nothing explains it."""
     if fault.cause:
         return [Cause(fault.cause, fault.detail, fault.error, fault.after, fix=fault.fix)]
+    if fault.short:
+        return [in_few_bits(seen, fault)]
+    if fault.part.startswith(OUTPUT) and fault.part not in seen.parts:
+        return returned(seen, fault)
     if fault.part in seen.parts and fault.rung == 5:
         return [gradient_cause(seen, fault, number)]
     if fault.rung not in (1, 3) or fault.part not in seen.parts:
@@ -97,6 +110,41 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
         found = causes_of(seen, middle)
     names = ", ".join(n.name for n in middle.torch), ", ".join(n.name for n in middle.keras)
     return [replace(cause, torch=names[0], keras=names[1]) for cause in found]
+
+
+def in_few_bits(seen: Seen, fault: Fault) -> Cause:
+    """For what is right in float64 alone: a side that holds fewer bits there."""
+    ends = {"torch": seen.cut_of(fault.part).torch, "keras": seen.target(fault.part)}
+    for side, exact, short in (
+        ("keras", seen.keras, seen.keras_float32),
+        ("torch", seen.torch, seen.torch_float32),
+    ):
+        maker = exact.net.maker.get(ends[side])
+        layer = maker.layer if maker else ""
+        nodes = [
+            n for n in short.graph.nodes if maker and (n.layer == layer or n.name == maker.name)
+        ]
+        held = {short.graph.dtypes.get(v, "") for n in nodes for v in n.writes}
+        few = sorted(held & {"float16", "bfloat16"})
+        if few:
+            fix = {side: "compute in float32, as the other port does"}
+            phrase = f"{side} computes here in {few[0]}"
+            return Cause(
+                "mixed-precision", phrase, fault.error, None, (), ("mixed-precision",), fix
+            )
+    return Cause(before=fault.error, tried=("mixed-precision",))
+
+
+def returned(seen: Seen, fault: Fault) -> list[Cause]:
+    """A model that gives back another of its values than the other one does."""
+    theirs = fault.part.removeprefix(OUTPUT)
+    ours = next(t for t, k in seen.outputs if k == theirs)
+    value, due = seen.keras.graph.outputs[theirs], seen.torch.graph.outputs[ours]
+    end = Cut(due, value, seen.cuts.by_keras[value].moves, "output")
+    with np.errstate(all="ignore"):
+        middle = misread(seen, seen.cuts.by_keras, Part((), (value,)), end, 0.0)
+        found = causes_of(seen, middle) if middle else [Cause(before=fault.error)]
+    return [replace(cause, repairs=()) for cause in found]
 
 
 def gradient_cause(seen: Seen, fault: Fault, number: int) -> Cause:
@@ -218,10 +266,20 @@ def misread(
     error = relative_error(made, seen.torch.value(end.torch))
     middle = Middle([], [], local, end, seen.torch.value(end.torch), made, error, after, reader)
     if on_the_way.sources == (got,):
-        middle.torch = [n for n in on_the_way.nodes if n.kind not in STILL]
+        middle.torch = [n for n in on_the_way.nodes if not is_still(seen.torch, n)]
     elif beyond.sources == (end.torch,):
-        middle.keras = [n for n in beyond.nodes if n.kind not in STILL]  # by PyTorch's names
+        middle.keras = [
+            n for n in beyond.nodes if not is_still(seen.torch, n)
+        ]  # by PyTorch's names
     return middle
+
+
+def is_still(look: Look, node: Node) -> bool:
+    """Whether a node hands on what it reads, as dropout does in evaluation."""
+    if node.kind not in STILL or not node.reads:
+        return False
+    before, after = (look.arrays.get(f"value:{v}") for v in (node.reads[0], node.writes[0]))
+    return before is None or after is None or np.array_equal(before, after)
 
 
 def back_moved(seen: Seen, end: Cut, got: str) -> Array | None:
@@ -246,8 +304,8 @@ def piece(
     except ValueError:
         ours = None
     return Middle(
-        [n for n in torch if n.kind not in STILL],
-        [n for n in keras if n.kind not in STILL],
+        [n for n in torch if not is_still(seen.torch, n)],
+        [n for n in keras if not is_still(seen.keras, n)],
         local,
         cut,
         due,
@@ -367,7 +425,7 @@ def causes_of(seen: Seen, middle: Middle) -> list[Cause]:
         return [missing(seen, middle, torch)]
     if keras and not torch:
         return [extra(seen, middle, keras)]
-    if not torch and middle.reader is not None:
+    if not torch and not keras:
         phrase = f"reads what is torch's {middle.local[middle.cut.keras].torch}, torch's reads "
         phrase += middle.cut.torch
         return [Cause("wrong-source", phrase, middle.error, middle.after, (), ("wrong-source",))]
@@ -378,6 +436,9 @@ def between_both(
     seen: Seen, middle: Middle, torch: Sequence[Work], keras: Sequence[Work]
 ) -> list[Cause]:
     """One operation of each side on the same numbers; or a few that stand for one."""
+    spoilt = not_all_numbers(middle)
+    if spoilt is not None:
+        return [spoilt]
     if len(torch) == len(keras) == 1:
         found = one(seen, middle, torch[0], keras[0])
         if found[0].id is not None and found[0].id != "other-layer":
@@ -399,6 +460,24 @@ def between_both(
     return [Cause(before=middle.error)]
 
 
+def not_all_numbers(middle: Middle) -> Cause | None:
+    """One side makes numbers that are not finite, and all others right."""
+    if middle.made is None or middle.made.shape != middle.due.shape:
+        return None
+    for side, x, other in (
+        ("keras", middle.made, middle.due),
+        ("torch", middle.due, middle.made),
+    ):
+        finite = np.isfinite(x)
+        if finite.all() or not finite.any() or not np.isfinite(other).all():
+            continue
+        after = relative_error(x[finite], other[finite])
+        if after <= FORWARD_FLOAT64:
+            phrase = f"{(~finite).sum():,} of {finite.size:,} of {side}'s numbers are not finite"
+            return Cause("nan", phrase, middle.error, after, (), ("nan",))
+    return None
+
+
 def in_short_format(seen: Seen, middle: Middle) -> Cause | None:
     """Numbers held in fewer bits than the port is to compute in, where the part's are."""
     for side, nodes in (("torch", middle.torch), ("keras", middle.keras)):
@@ -407,7 +486,7 @@ def in_short_format(seen: Seen, middle: Middle) -> Cause | None:
         bits = [d for d in held if d in ("float32", "float16", "bfloat16")]
         if bits and middle.error <= 2e-2:
             id = "float32-inside" if bits[0] == "float32" else "mixed-precision"
-            fix = {side: f"compute in {'float64'}, as the other port does"}
+            fix = {side: "compute in the model's dtype, as the other port does"}
             return Cause(
                 id, f"{side} computes here in {bits[0]}", middle.error, None, (), (id,), fix
             )
@@ -590,26 +669,42 @@ def by_settings(
         as_set = numbers(kind, every, sources, own, middle.made)
         if as_set is None or relative_error(middle.made, as_set) > 1e-9:
             return []  # it does otherwise than its settings say
-    found, tried = [], tuple(sorted(keys))
-    after = relative_error(numbers(kind, ours.settings, sources, own, middle.due), middle.due)
-    for key in sorted(keys):
-        without = {**ours.settings, key: set_to(theirs, key)}
-        left = numbers(kind, without, sources, own, middle.due)
-        if left is not None and relative_error(left, middle.due) <= FORWARD_FLOAT64:
-            continue  # makes no difference here
-        a, b = shown(ours.settings.get(key)), shown(theirs.settings.get(key))
-        found.append(
-            Cause(
-                setting_cause(kind, key, ours, theirs),
-                f"{key}: torch {a}, keras {b}",
-                middle.error,
-                after,
-                (),
-                tried,
-                code(ours, theirs, sources),
-            )
+    needed, after = smallest(ours, theirs, sources, own, middle, sorted(keys))
+    if after > max(FORWARD_FLOAT64, 1e-6 * min(middle.error, 1.0)):
+        return []
+    fix = code(ours, theirs, sources)
+    return [
+        Cause(
+            setting_cause(kind, key, ours, theirs),
+            f"{key}: torch {shown(set_to(ours, key))}, keras {shown(set_to(theirs, key))}",
+            middle.error,
+            after,
+            (),
+            tuple(sorted(keys)),
+            fix,
         )
-    return found if after <= max(FORWARD_FLOAT64, 1e-6 * min(middle.error, 1.0)) else []
+        for key in needed
+    ]
+
+
+def smallest(
+    ours: Work,
+    theirs: Work,
+    sources: Sequence[Array],
+    own: Mapping[str, Array],
+    middle: Middle,
+    keys: Sequence[str],
+) -> tuple[tuple[str, ...], float]:
+    """The fewest settings that, taken from PyTorch, make of Keras' operation PyTorch's numbers."""
+    as_keras = {**ours.settings, **{key: set_to(theirs, key) for key in keys}}
+    for count in range(1, min(len(keys), 4) + 1):
+        for chosen in combinations(keys, count):
+            settings = {**as_keras, **{key: set_to(ours, key) for key in chosen}}
+            made = numbers(ours.node.kind, settings, sources, own, middle.due)
+            after = relative_error(made, middle.due) if made is not None else np.inf
+            if after <= FORWARD_FLOAT64:
+                return chosen, after
+    return (), np.inf
 
 
 def set_to(work: Work, key: str) -> Any:
@@ -623,11 +718,9 @@ def setting_cause(kind: str, key: str, ours: Work, theirs: Work) -> str:
     if key == "bias":
         return "bias-missing" if a else "bias-extra"
     if key == "padding":
-        stride = max(ours.settings.get("stride", (1,)))
-        total = [sum(side) for side in a], [sum(side) for side in b]
-        if total[0] == total[1]:
-            return "same-vs-symmetric-stride2" if stride == 2 else "padding-side"
-        return "padding-missing" if not any(total[1]) else "padding"
+        return padding_cause(a, b, max(ours.settings.get("stride", (1,))))
+    if key == "sides":
+        return padding_cause(a, b, 1)
     named = {
         "eps": "bn-eps" if kind == "batch_norm" else f"{kind}-eps",
         "slope": "leaky-relu-slope",
@@ -638,6 +731,17 @@ def setting_cause(kind: str, key: str, ours: Work, theirs: Work) -> str:
         "fill": "maxpool-padding",
     }
     return named.get(key, key)
+
+
+def padding_cause(torch: Any, keras: Any, stride: int) -> str:
+    """The id of paddings that differ: Keras' "same", as much on other sides, none, or another."""
+    odd = all(b - a in (0, 1) for a, b in keras) and any(a != b for a, b in keras)
+    if keras and torch and odd and all(a == b for a, b in torch):
+        return {2: "same-vs-symmetric-stride2", 4: "same-stride4"}.get(stride, "same-padding")
+    total = [[sum(side) for side in sides] for sides in (torch or (), keras or ())]
+    if total[0] == total[1]:
+        return "padding-side"
+    return "padding-missing" if not any(total[1]) else "padding"
 
 
 def shown(value: Any) -> str:
@@ -665,7 +769,7 @@ def settings_of_spec(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def other_kind(middle: Middle, t: Node, k: Node, after: float | None) -> Cause:
     """Another operation in the place of one; unknown where they are called alike."""
-    if t.kind == k.kind:
+    if t.kind == k.kind or "block" in (t.kind, k.kind):
         return Cause(before=middle.error)
     both = {t.kind, k.kind} <= ACTIVATIONS_OF_KIND
     pools = {t.kind, k.kind} <= {"max_pool", "avg_pool", "global_avg_pool", "global_max_pool"}
@@ -740,6 +844,14 @@ def what_happened(seen: Seen, middle: Middle, before: Array | None, now: Array |
         after = relative_error(now[finite], wide[finite]) if now.shape == wide.shape else 1.0
         phrase = f"{(~finite).sum():,} of {finite.size:,} numbers are not finite"
         return Cause("nan", phrase, float("inf"), after) if after <= FORWARD_FLOAT64 else Cause()
+    dropped = (now == 0) & (wide != 0) if now.shape == wide.shape else np.zeros(1, bool)
+    if dropped.any() and not dropped.all():
+        kept = ~dropped & (wide != 0)
+        factor = float(np.median(now[kept] / wide[kept])) if kept.any() else 0.0
+        after = relative_error(now, np.where(dropped, 0, factor * wide))
+        if after <= FORWARD_FLOAT64 and factor > 1:
+            phrase = f"loses {dropped.mean():.0%} of its numbers in evaluation"
+            return Cause("dropout-in-evaluation", phrase, middle.error, after)
     candidates = [c for c in ANYWHERE if c[0] not in ("layer-skipped", "activation-extra")]
     found = proven(case, candidates, FLOAT64)
     return Cause(found.cause, found.phrase, middle.error, found.error_after, found.also)

@@ -9,7 +9,7 @@ verdict is still right: what lies between cuts gets larger, and a fault is told 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 from math import prod
@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.graph import Graph, Moves, Node, moved
+from compare.ports.orders import FLATTENS, between, feature_orders, flattened
 from compare.ports.pairing import Net, Pairs
-from compare.ports.transfer import FLATTENS
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -54,6 +54,7 @@ class Part:
 class Cuts:
     """All cuts, by the value of either side."""
 
+    orders: Callable[[str, str], Moves] = lambda torch, keras: ()  # of features
     found: list[Cut] = field(default_factory=list)
     by_torch: dict[str, Cut] = field(default_factory=dict)
     by_keras: dict[str, Cut] = field(default_factory=dict)
@@ -71,7 +72,8 @@ def find(
     torch: Net, keras: Net, pairs: Pairs, ours: Mapping[str, Array], theirs: Mapping[str, Array]
 ) -> Cuts:
     """All cuts. `ours`, `theirs`: what the ports made with the same weights, "value:NAME"."""
-    cuts = Cuts()
+    ours_in, theirs_in = feature_orders(torch.graph, True), feature_orders(keras.graph, False)
+    cuts = Cuts(lambda t, k: between(theirs_in.get(k), ours_in.get(t)))
     for cut in inputs(torch.graph, keras.graph, ours, theirs):
         cuts.add(cut)
     for cut in equal_values(torch, keras, cuts, pairs, ours, theirs):
@@ -103,25 +105,27 @@ def neighbours(torch: Net, keras: Net, cuts: Cuts) -> Iterator[Cut]:
             if other.kind not in THROUGH and not any(v in cuts.by_torch for v in other.writes)
         ]
         alike = [other for other in free if other.kind == node.kind]
-        if not reads or not (alike or (len(free) == 1 and not rivals(keras, node, reads, cuts))):
+        if not reads or not free:
             continue
-        other = (alike or free)[0]
+        if not alike and len(free) != 1 + len(rivals(keras, node, reads, cuts)):
+            continue
+        other = (alike or free)[0]  # of several alike the first, as they ran
         for mine, yours in zip(other.writes, node.writes, strict=False):
-            shapes = keras.graph.shapes[yours], torch.graph.shapes[mine]
-            moves = next(ways_between(*shapes, keras.graph), by_rank(*shapes, keras.graph))
+            moves = likely(keras.graph, torch.graph, cuts, yours, mine)
             if moves is not None and cuts.free(mine, yours):
                 yield Cut(mine, yours, moves, "neighbours")
 
 
-def rivals(keras: Net, node: Node, reads: tuple[str, ...], cuts: Cuts) -> bool:
-    """Whether another node of Keras that has no partner reads the same."""
-    return any(
-        origins(keras, other, cuts) == reads
+def rivals(keras: Net, node: Node, reads: tuple[str, ...], cuts: Cuts) -> list[Node]:
+    """The other nodes of Keras that have no partner and read the same."""
+    return [
+        other
         for other in keras.graph.nodes
         if other.name != node.name
         and other.kind not in THROUGH
         and not any(value in cuts.by_keras for value in other.writes)
-    )
+        and origins(keras, other, cuts) == reads
+    ]
 
 
 def origins(net: Net, node: Node, cuts: Cuts | None) -> tuple[str, ...]:
@@ -257,9 +261,9 @@ def equal_values(
             if strict:
                 candidates = [v for v in candidates if same_node(torch.maker[v], node, partner)]
             for candidate in candidates:
-                moves = way_by_value(
-                    theirs[f"value:{value}"], ours[f"value:{candidate}"], keras.graph, maps
-                )
+                arrays = theirs[f"value:{value}"], ours[f"value:{candidate}"]
+                first = cuts.orders(candidate, value)
+                moves = way_by_value(*arrays, keras.graph, maps, first)
                 if moves is not None:
                     taken.add(value)
                     used.add(candidate)
@@ -279,10 +283,12 @@ def values(net: Net) -> list[str]:
     return [value for node in net.graph.nodes for value in node.writes]
 
 
-def way_by_value(keras: Array, torch: Array, graph: Graph, maps: Sequence[Shape]) -> Moves | None:
-    """The moves after which both are alike; None where none are."""
+def way_by_value(
+    keras: Array, torch: Array, graph: Graph, maps: Sequence[Shape], first: Moves = ()
+) -> Moves | None:
+    """The moves after which both are alike; None where none are. `first`: the likeliest."""
     k, t = keras.shape[1:], torch.shape[1:]
-    tries = [*ways_between(k, t, graph)]
+    tries = [*([first] if first else []), *ways_between(k, t, graph)]
     if len(k) == len(t) == 1:
         tries += flattened_ways(k[0], maps)
     tries += rare_ways(k, t)
@@ -306,10 +312,34 @@ def made_by_pairs(torch: Graph, keras: Graph, cuts: Cuts, pairs: Pairs) -> Itera
             strict=False,
         ):
             for ours, theirs in zip(t.writes, k.writes, strict=False):
-                shapes = keras.shapes[theirs], torch.shapes[ours]
-                moves = next(ways_between(*shapes, keras), by_rank(*shapes, keras))
+                moves = likely(keras, torch, cuts, theirs, ours)
                 if moves is not None and cuts.free(ours, theirs):
                     yield Cut(ours, theirs, moves, "layers")
+
+
+def likely(keras: Graph, torch: Graph, cuts: Cuts, theirs: str, ours: str) -> Moves | None:
+    """What takes a value of Keras to PyTorch's axes where their numbers do not tell."""
+    shapes = keras.shapes[theirs], torch.shapes[ours]
+    order = flatten_order(keras, torch, cuts, theirs, ours) or cuts.orders(ours, theirs)
+    if order and shapes[0] == shapes[1]:
+        return order
+    return next(ways_between(*shapes, keras), by_rank(*shapes, keras))
+
+
+def flatten_order(keras: Graph, torch: Graph, cuts: Cuts, theirs: str, ours: str) -> Moves | None:
+    """Of features that both flatten from maps which stand for each other."""
+    node = next((n for n in keras.nodes if theirs in n.writes), None)
+    mine = next((n for n in torch.nodes if ours in n.writes), None)
+    if node is None or mine is None or not {node.kind, mine.kind} <= FLATTENS:
+        return None
+    cut = cuts.by_keras.get(node.reads[0]) if node.reads else None
+    if cut is None or mine.reads[:1] != (cut.torch,) or len(keras.shapes[node.reads[0]]) != 3:
+        return None
+    axes = (
+        cut.moves[0][1] if len(cut.moves) == 1 and cut.moves[0][0] == "transpose" else (0, 1, 2, 3)
+    )
+    labels = tuple(axes.index(j + 1) - 1 for j in range(3))
+    return between(flattened(keras.shapes[node.reads[0]], labels), None) or ()
 
 
 def by_rank(keras: Shape, torch: Shape, graph: Graph) -> Moves | None:

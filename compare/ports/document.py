@@ -173,7 +173,7 @@ def prod_of(shape: tuple[int, ...]) -> int:
 
 def row_verdict(row: Document) -> str:
     """Of one part's numbers."""
-    errors = [row["forward"]["float64"], row["gradient"]["float64"] or 0.0]
+    errors = [row["forward"]["float64"] or 0.0, row["gradient"]["float64"] or 0.0]
     if max(errors) > 1e-10:
         return str(Verdict.DIFFERENT.value)
     return str((Verdict.ROUNDING if max(errors) else Verdict.SAME).value)

@@ -118,10 +118,10 @@ ROLES = {
 # What is a layer by itself in either framework.
 LAYERS = {
     *PRODUCTS, "batch_norm", "layer_norm", "group_norm", "lrn", "max_pool", "avg_pool",
-    "adaptive_avg_pool", "adaptive_max_pool", "global_avg_pool", "global_max_pool", "dropout",
-    "pad", "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign",
-    "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "softmax", "log_softmax", "flatten",
-    "identity", "embedding", "upsample", "attention",
+    "adaptive_avg_pool", "adaptive_max_pool", "global_avg_pool", "global_max_pool",
+    "dropout", "pad", "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish",
+    "softplus", "softsign", "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "softmax",
+    "log_softmax", "flatten", "identity", "embedding", "upsample", "attention",
 }  # fmt: skip
 
 

@@ -45,6 +45,7 @@ class Fault:
     error: float | None
     detail: str
     part: str = ""  # the part of the Keras port that errs
+    short: bool = False  # whether it errs in float32 alone
     cause: str = ""  # where what was found is its own proof
     after: float | None = None  # the error with that cause taken into account
     fix: Mapping[str, str] | None = None
@@ -252,7 +253,10 @@ def wrong_numbers(seen: Seen, name: str, cut: Cut, own: Part, row: dict[str, Any
     """What is wrong with one part; None where nothing is."""
     titles = title(seen, cut, own)
     reason = seen.replayed.failed.get(name)
-    if any(not_finite(seen, source) for source in own.sources):
+    held = {t for node in own.nodes for t in node.tensors.values()}
+    if any(not_finite(seen, source) for source in own.sources) or any(
+        seen.moves.keras.get(t, "").startswith("has the shape") for t in held
+    ):
         row["forward"]["float64"] = None
         return None  # what makes it is to blame
     unfed = [source for source in own.sources if source not in seen.cuts.by_keras]
@@ -267,18 +271,48 @@ def wrong_numbers(seen: Seen, name: str, cut: Cut, own: Part, row: dict[str, Any
     if made is not None and prod(made.shape) != prod(due.shape):
         detail = f"makes {by(made.shape[1:])}, torch's {by(due.shape[1:])}"
         return Fault(1, *titles, error, detail, name)
+    if not error <= FORWARD_FLOAT64 and any(is_short(seen, s, "float64") for s in own.sources):
+        row["forward"]["float64"] = None
+        return None  # what makes it is to blame
     if not error <= FORWARD_FLOAT64:
         return Fault(3, *titles, error, f"errs by {error:.1e} on torch's own numbers", name)
     rounded = seen.replayed_float32.value(name, seen.target(name))
     short = apart(rounded, float32_due(seen, cut), cut)
     row["forward"]["float32"] = short
     if not short <= FORWARD_FLOAT32:
+        if any(elsewhere_in_float32(seen, source) for source in own.sources):
+            return None  # what makes it is to blame
         if cut.torch not in seen.torch_float32.graph.shapes or name in seen.replayed_float32.failed:
             detail = "runs other operations in float32 than in float64"
-            return Fault(3, *titles, None, detail, name)
+            return Fault(3, *titles, None, detail, name, short=True)
+        if any(is_short(seen, source, "float32") for source in own.sources):
+            return None  # what makes it is to blame
         detail = f"errs by {short:.1e} in float32, and not in float64"
-        return Fault(3, *titles, short, detail, name)
+        return Fault(3, *titles, short, detail, name, short=True)
     return None
+
+
+def elsewhere_in_float32(seen: Seen, source: str) -> bool:
+    """Whether a port makes a value by other operations in float32, under other names."""
+    cut = seen.cuts.by_keras.get(source)
+    ours = cut is None or cut.torch in seen.torch_float32.graph.shapes
+    return not ours or source not in seen.keras_float32.graph.shapes
+
+
+BITS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
+
+
+def is_short(seen: Seen, source: str, dtype: str) -> bool:
+    """Whether either port holds a value in fewer bits than it is to compute in."""
+    looks_at = {
+        "float64": (seen.torch, seen.keras),
+        "float32": (seen.torch_float32, seen.keras_float32),
+    }
+    ours, theirs = looks_at[dtype]
+    cut = seen.cuts.by_keras.get(source)
+    held = [theirs.graph.dtypes.get(source, dtype)]
+    held += [ours.graph.dtypes.get(cut.torch, dtype)] if cut else []
+    return any(BITS.get(d, 64) < BITS[dtype] for d in held)
 
 
 def not_finite(seen: Seen, source: str) -> bool:
@@ -338,9 +372,14 @@ def other_outputs(seen: Seen) -> Iterator[Fault]:
             seen.torch.value(cut.torch), seen.torch.value(t)
         )
         if not same:
-            detail = f"keras returns what is torch's {cut.torch}; torch returns {t}"
+            names = [net.maker[v].name if v in net.maker else v
+                     for net, v in ((seen.torch.net, t), (seen.keras.net, k))]  # fmt: skip
+            detail = f"keras returns what is torch's {cut.torch}, torch returns {t}"
             error = relative_error(seen.torch.value(cut.torch), seen.torch.value(t))
-            yield Fault(3, t, k, error, detail, f"{OUTPUT}{theirs}")
+            swapped = cut.torch in seen.torch.graph.outputs.values()
+            cause, after = ("outputs-swapped", 0.0) if swapped else ("", None)
+            place = f"{OUTPUT}{theirs}"
+            yield Fault(3, names[0], names[1], error, detail, place, cause=cause, after=after)
 
 
 def end_to_end(seen: Seen) -> float:
@@ -381,6 +420,8 @@ def gradients(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[
     for name, own in seen.parts.items():
         if name in wrong_forward or name.startswith(OUTPUT):
             continue
+        if not seen.same_size(seen.cut_of(name)):
+            continue  # could not be run backward
         error, what = part_gradient(seen, name, own, of_values, of_tensors, wrong_forward)
         rows[name]["gradient"]["float64"] = error
         if error is None:
@@ -473,6 +514,8 @@ def gradient_error(
         mine = moved(got, origin.moves)
     except ValueError:
         return float("inf")
+    if due.dtype != np.float64 or mine.dtype != np.float64:
+        return 0.0  # held in fewer bits: judged where that is told
     error = relative_error(mine, due)
     if error > GRADIENT_FLOAT64 and mine.shape == due.shape:
         tied = ties(seen, own, origin)
@@ -484,12 +527,12 @@ def gradient_error(
 def ties(seen: Seen, own: Part, origin: Cut) -> Array | None:
     """Places whose gradient is one of several right answers: equal numbers under one maximum."""
     pools = [node for node in own.nodes if node.kind == "max_pool"]
-    relus = [node for node in own.nodes if node.kind in ("relu", "leaky_relu")]
+    read = seen.torch.net.readers.get(origin.torch, [])
+    relus = [node for node in (*own.nodes, *read) if node.kind in ("relu", "leaky_relu")]
     x = seen.torch.value(origin.torch)
     if relus and not pools:
         return np.asarray(x == 0)
-    t = seen.torch.net.readers.get(origin.torch, [])
-    pool = next((node for node in t if node.kind == "max_pool"), None)
+    pool = next((node for node in read if node.kind == "max_pool"), None)
     if pool is None or x.ndim != 4:
         return None
     layer = Layer("", "max_pool", {"dilation": (1, 1), **pool.settings}, ("x",))
@@ -708,8 +751,8 @@ def statistics(
         "torch": f"momentum={1 - (keep_k or 0):.10g}",
         "keras": f"momentum={keep_t:.10g}",
     }
-    return error, Fault(4, "", "", error, detail, name, "bn-momentum" if proven else "",
-                        after if proven else None, fix if proven else None)  # fmt: skip
+    known: dict[str, Any] = {"cause": "bn-momentum", "after": after, "fix": fix} if proven else {}
+    return error, Fault(4, "", "", error, detail, name, **known)
 
 
 def dropouts(look: Look) -> list[Node]:
@@ -729,14 +772,15 @@ def other_drops(seen: Seen, drops: Mapping[str, list[Node]]) -> Iterator[Fault]:
             if abs(a - b) > 1e-6:
                 fix = {"torch": f"nn.Dropout({b:g})", "keras": f"layers.Dropout({a:g})"}
                 both, detail = (node.name, same[0][1].name), f"drops {b:g}, torch's {a:g}"
-                yield Fault(4, *both, abs(a - b), detail, "", "dropout-rate", 0.0, fix)
+                found = Fault(4, *both, abs(a - b), detail)
+                yield replace(found, cause="dropout-rate", after=0.0, fix=fix)
     if len(left["torch"]) == len(left["keras"]):  # behind a fault nothing says which is which
         return
     for side, other in (("torch", "keras"), ("keras", "torch")):
         for _, node in left[side]:
             names = {side: node.name, other: ""}
             detail = f"{side} drops {node.settings['rate']:g} here, {other} nothing"
-            yield Fault(4, names["torch"], names["keras"], None, detail, "", "dropout-missing")
+            yield Fault(4, names["torch"], names["keras"], None, detail, cause="dropout-missing")
 
 
 def place_of(seen: Seen, side: str, node: Node) -> str:

@@ -227,6 +227,8 @@ def torch_shape(node: Node, role: str, shape: tuple[int, ...], first: bool) -> t
 
 def shape_after(shape: tuple[int, ...], moves: Sequence[Step]) -> tuple[int, ...]:
     for word, axes in moves:
+        if word == "order":
+            continue
         if word == "transpose":
             shape = tuple(shape[i] for i in axes)
         else:

@@ -47,9 +47,13 @@ def arrow(document: Document) -> str:
         row = rows[i]
         lines.append(
             f"{'->' if i == first else '  '} {row['torch']:<28} {row['keras']:<28} "
-            f"{row['kind']:<14} {error(row['forward']['float64'])}"
+            f"{row['kind']:<14} {shown(row['forward']['float64'])}"
         )
     return "\n".join(lines)
+
+
+def shown(value: float | str | None) -> str:
+    return "-" if value is None else error(value)
 
 
 def culprits(document: Document) -> str:

@@ -6,7 +6,7 @@ is made or lost, and the way back is exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import permutations
 from math import prod
@@ -16,17 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.graph import Graph, Moves, Node, back, moved
-from compare.ports.pairing import Holder, Net, Pairs, shape_after, to_torch
+from compare.ports.orders import between, feature_orders
+from compare.ports.pairing import Holder, Pairs, shape_after, to_torch
 
 Array = NDArray[Any]
-# What hands every number of its input on to its own place.
-PLACEWISE = {
-    "identity", "dropout", "detach", "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu",
-    "mish", "softplus", "softsign", "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "clip",
-    "rescale", "batch_norm", "add", "subtract", "multiply", "divide", "power", "sqrt", "square",
-    "exp", "log", "abs", "negative",
-}  # fmt: skip
-FLATTENS = {"flatten", "reshape"}
 
 
 @dataclass(frozen=True)
@@ -60,10 +53,18 @@ class Transfer:
         return {c.torch: moved(tensors[c.keras], c.moves) for c in self.carried}
 
 
-def transfer(pairs: Pairs, torch: Graph, keras: Graph) -> Transfer:
-    """Where every tensor of one port goes in the other."""
+def transfer(
+    pairs: Pairs, torch: Graph, keras: Graph, measured: Mapping[str, Moves] | None = None
+) -> Transfer:
+    """Where every tensor of one port goes in the other.
+
+    `measured`: of features that a Keras layer reads, what takes them to PyTorch's order, where that
+    was seen in numbers.
+    """
     found = Transfer()
-    orders = Orders(Net(torch), Net(keras))
+    orders = Orders(
+        torch, keras, feature_orders(torch, True), feature_orders(keras, False), measured or {}
+    )
     for pair in pairs.pairs:
         for role in dict.fromkeys([*pair.torch.tensors, *pair.keras.tensors]):
             ours, theirs = pair.torch.tensors.get(role), pair.keras.tensors.get(role)
@@ -114,67 +115,33 @@ def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
 class Orders:
     """In which order each port hands flattened maps to a layer."""
 
-    torch: Net
-    keras: Net
+    torch: Graph
+    keras: Graph
+    ours: Mapping[str, Array]
+    theirs: Mapping[str, Array]
+    measured: Mapping[str, Moves]
 
     def moves(self, ours: Holder, theirs: Holder, role: str) -> Moves:
         """What takes a tensor of Keras to PyTorch's axes, flattened maps included."""
-        shape = self.keras.graph.tensors[theirs.tensors[role]].shape
+        shape = self.keras.tensors[theirs.tensors[role]].shape
+        due = self.torch.tensors[ours.tensors[role]].shape
         moves = to_torch(theirs.node, role, shape)
         if "block" in (ours.node.kind, theirs.node.kind):
-            due = self.torch.graph.tensors[ours.tensors[role]].shape
             moves = as_usual(theirs.node, role, shape, due)
-        maps = self.flattened(ours.node)
-        if maps is None:
-            return moves
-        along = self.keras_order(theirs.node, maps)
-        if along is None:
-            return moves
-        if ours.node.kind == "dense" and role == "weight" and len(shape) == 2:
-            # (H * W * C, out) -> (out, C * H * W)
-            axes = tuple(along.index(i) for i in range(len(maps)))
-            split = tuple(maps[i] for i in along)
-            return (
-                ("reshape", (*split, shape[1])),
-                ("transpose", (len(maps), *axes)),
-                ("reshape", (shape[1], prod(maps))),
-            )
-        if ours.node.kind == "batch_norm" and shape == (prod(maps),):
-            split = tuple(maps[i] for i in along)
-            axes = tuple(along.index(i) for i in range(len(maps)))
-            return (("reshape", split), ("transpose", axes), ("reshape", (-1,)))
-        return moves
+        order = self.order(ours.node, theirs.node)
+        count = len(order[0][1]) if order else 0
+        columns = ours.node.kind in ("dense", "matmul", "block") and role == "weight"
+        features = role != "weight" and ours.node.kind != "dense" and len(due) == 1
+        fits = shape_after(shape, moves)[-1:] == (count,)
+        return (*moves, *order) if order and fits and (columns or features) else moves
 
-    def flattened(self, node: Node) -> tuple[int, ...] | None:
-        """(C, H, W) of the maps that a PyTorch layer reads as features; None where it reads none.
-
-        Maps of one place have one order only.
-        """
-        made = source_of(self.torch, node, FLATTENS)
-        if made is None:
-            return None
-        shape = self.torch.graph.shapes[made.reads[0]]
-        flat = self.torch.graph.shapes[made.writes[0]]
-        if len(flat) == 1 and len(shape) >= 2 and prod(shape) == flat[0] and prod(shape[1:]) > 1:
-            return shape
-        return None
-
-    def keras_order(self, node: Node, maps: tuple[int, ...]) -> tuple[int, ...] | None:
-        """Which of (C, H, W) comes first, second, third in what the Keras port flattened.
-
-        None where it is the same order, or where no flatten explains it.
-        """
-        made = source_of(self.keras, node, FLATTENS)
-        if made is None:
-            return None
-        shape = self.keras.graph.shapes[made.reads[0]]
-        last = (*range(1, len(maps)), 0)
-        before = source_of(self.keras, made, {"transpose"}, itself=False)
-        turned = before is not None or self.keras.graph.channels == "first"
-        as_last = shape == tuple(maps[i] for i in last)
-        if shape == maps and (turned or not as_last):
-            return None
-        return last if as_last else None
+    def order(self, ours: Node, theirs: Node) -> Moves:
+        """Of the features that both read."""
+        if not ours.reads or not theirs.reads:
+            return ()
+        if theirs.reads[0] in self.measured:
+            return self.measured[theirs.reads[0]]
+        return between(self.theirs.get(theirs.reads[0]), self.ours.get(ours.reads[0]))
 
 
 def as_usual(node: Node, role: str, shape: tuple[int, ...], due: tuple[int, ...]) -> Moves:
@@ -191,24 +158,3 @@ def as_usual(node: Node, role: str, shape: tuple[int, ...], due: tuple[int, ...]
     orders = [(("transpose", axes),) for axes in permutations(range(n))] if n <= 4 else []
     found = (m for m in [*usual, (), *orders] if shape_after(shape, m) == due)
     return next(found, ())
-
-
-def source_of(net: Net, node: Node, kinds: set[str], itself: bool = True) -> Node | None:
-    """The node of one of these kinds that a layer's numbers come from, place by place."""
-    for near in upstream(net, node):
-        if near.kind in kinds:
-            return near
-        if not itself and near.kind not in PLACEWISE:
-            return None
-    return None
-
-
-def upstream(net: Net, node: Node) -> Iterator[Node]:
-    """What it reads, and what that reads, for as long as every number keeps its place."""
-    seen = 0
-    while node.reads and node.reads[0] in net.maker and seen < 10_000:
-        node = net.maker[node.reads[0]]
-        yield node
-        if node.kind not in PLACEWISE:
-            return
-        seen += 1

@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 
 from common import tensors
 from common.errors import DataError, UsageError
-from common.graph import Graph, Moves, back
+from common.graph import Graph, Moves, back, moved
 from common.job import Load, Unit
 from compare.folder import RunFolder, write_json
 from compare.ports import cuts, pairing, transfer
 from compare.ports.cuts import Cut, Cuts, Part, part
 from compare.ports.looks import SIDES, Look, Replay, Room, both
+from compare.ports.orders import feature_orders
 from compare.ports.pairing import Holder, Pairs
 from compare.progress import Reporter
 from compare.workers import Worker, check_python
@@ -236,6 +237,19 @@ def seen(request: Request, room: Room) -> Seen:
     looks = {"torch": exact["torch"], "keras": exact["keras"]}
     found = Seen(request, room, pairs, moves, **looks, outputs=outputs, first=first, given=given)
     found.environments = environments
+    measured = other_orders(found)
+    if measured and given:  # the Keras port hands features on otherwise than its layers tell
+        moves = transfer.transfer(pairs, graphs["torch"], graphs["keras"], measured)
+        ours = found.held["torch"]
+        theirs = tensors.load(Path(given["keras"])) | moves.to_keras(ours, graphs["keras"])
+        theirs = {n: x.astype(np.float32) if x.dtype.kind == "f" else x for n, x in theirs.items()}
+        given["keras"] = room.save("given-keras-again", theirs)
+        again = room.look("keras", "look-float64-again", given=given["keras"], tensors=False)
+        looks = {"torch": exact["torch"], "keras": again}
+        found = Seen(
+            request, room, pairs, moves, **looks, outputs=outputs, first=first, given=given
+        )
+        found.environments = environments
     found.replayed  # noqa: B018  # asks the worker
     both(look_float32)
     found.replayed_float32  # noqa: B018
@@ -251,6 +265,35 @@ def check(request: Request) -> None:
             raise UsageError(f"--{side}-weights {path}: there is no such file")
     if request.probe is not None:
         given_probe(request)
+
+
+def other_orders(found: Seen) -> dict[str, Moves]:
+    """Features that a Keras layer with weights reads in another order than was assumed."""
+    orders = transfer.Orders(
+        found.torch.graph,
+        found.keras.graph,
+        feature_orders(found.torch.graph, True),
+        feature_orders(found.keras.graph, False),
+        {},
+    )
+    measured = {}
+    for pair in found.pairs.pairs:
+        ours, theirs = pair.torch.node, pair.keras.node
+        if not ours.reads or not theirs.reads or ours.kind not in ("dense", "matmul", "block"):
+            continue
+        cut = found.cuts.by_keras.get(theirs.reads[0])
+        shape = found.keras.graph.shapes.get(theirs.reads[0], ())
+        if cut is None or cut.why != "values" or len(shape) != 1:
+            continue
+        if found.torch.graph.shapes[cut.torch] != shape:
+            continue
+        places = moved(np.arange(shape[0])[None], cut.moves)[0]
+        seen_order: Moves = (("order", tuple(int(i) for i in places)),)
+        if np.array_equal(places, np.arange(shape[0])):
+            seen_order = ()
+        if seen_order != orders.order(ours, theirs):
+            measured[theirs.reads[0]] = seen_order
+    return measured
 
 
 def load(request: Request, side: str) -> Load:

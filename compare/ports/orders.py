@@ -1,0 +1,108 @@
+"""In which order each port hands flattened maps on: what a dense layer's columns stand for.
+
+Maps are (C, H, W) in canonical order. A port that keeps its channels last, or turns its maps before
+it flattens them, hands the same numbers on in another order; so does whatever joins or passes on
+features, until a layer makes new ones.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.graph import Graph, Moves, Node
+
+Array = NDArray[Any]
+Labels = tuple[int, ...]  # of (C, H, W), in the order in which a value has them
+PLACEWISE = {
+    "identity", "dropout", "detach", "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu",
+    "mish", "softplus", "softsign", "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "clip",
+    "rescale", "batch_norm", "add", "subtract", "multiply", "divide", "power", "sqrt", "square",
+    "exp", "log", "abs", "negative", "cast",
+}  # fmt: skip
+KEEPS_MAPS = PLACEWISE | {
+    "conv", "conv_transpose", "max_pool", "avg_pool", "adaptive_avg_pool", "adaptive_max_pool",
+    "pad", "upsample", "lrn", "layer_norm", "group_norm", "concat", "block",
+}  # fmt: skip
+FLATTENS = {"flatten", "reshape"}
+
+
+def feature_orders(graph: Graph, torch: bool) -> dict[str, Array]:
+    """Value -> the canonical index of each of its features, where that is not their own order."""
+    labels: dict[str, Labels] = {}
+    orders: dict[str, Array] = {}
+    own: Labels = (0, 1, 2) if torch or graph.channels == "first" else (1, 2, 0)
+    for value, shape in graph.shapes.items():
+        if value.startswith("input:") and len(shape) == 3:
+            labels[value] = own
+    for node in graph.nodes:
+        for value in node.writes:
+            shape = graph.shapes[value]
+            if len(shape) == 3:
+                labels[value] = map_labels(graph, node, labels, own)
+            elif len(shape) == 1:
+                order = feature_order(graph, node, shape[0], labels, orders, torch)
+                if order is not None and not np.array_equal(order, np.arange(len(order))):
+                    orders[value] = order
+    return orders
+
+
+def map_labels(graph: Graph, node: Node, labels: dict[str, Labels], own: Labels) -> Labels:
+    """Of maps that a node makes."""
+    before = next((labels[v] for v in node.reads if v in labels), own)
+    if node.kind == "transpose":
+        axes = tuple(node.settings.get("axes", ()))
+        if len(axes) == 4 and axes[0] == 0:
+            return tuple(before[i - 1] for i in axes[1:])
+    return before if node.kind in KEEPS_MAPS else own
+
+
+def feature_order(
+    graph: Graph,
+    node: Node,
+    count: int,
+    labels: dict[str, Labels],
+    orders: dict[str, Array],
+    torch: bool,
+) -> Array | None:
+    """Of features that a node makes; None: their own."""
+    reads = [v for v in node.reads if v in graph.shapes]
+    if not reads:
+        return None
+    shape = graph.shapes[reads[0]]
+    if node.kind in FLATTENS and len(shape) == 3 and prod(shape) == count and prod(shape) > 1:
+        told = labels.get(reads[0], (0, 1, 2))
+        if not torch and node.kind == "flatten" and told == (0, 1, 2):
+            told, shape = (1, 2, 0), (shape[1], shape[2], shape[0])  # Keras turns them by itself
+        return flattened(shape, told)
+    if node.kind in PLACEWISE and shape == (count,):
+        return next((orders[v] for v in reads if v in orders), None)
+    if node.kind == "concat" and all(len(graph.shapes[v]) == 1 for v in reads):
+        sizes = [graph.shapes[v][0] for v in reads]
+        starts = np.cumsum([0, *sizes[:-1]])
+        if sum(sizes) == count and any(v in orders for v in reads):
+            parts = [orders.get(v, np.arange(n)) for v, n in zip(reads, sizes, strict=True)]
+            return np.concatenate([p + s for p, s in zip(parts, starts, strict=True)])
+    return None
+
+
+def flattened(shape: tuple[int, ...], labels: Labels) -> Array:
+    """Canonical index of each number of maps of this shape, whose axes have these labels."""
+    canonical = tuple(shape[labels.index(i)] for i in range(3))
+    places = np.arange(prod(shape)).reshape(canonical)
+    return places.transpose(labels).ravel()
+
+
+def between(keras: Array | None, torch: Array | None) -> Moves:
+    """What takes features in one order to the other; nothing where it is the same one."""
+    if keras is None and torch is None:
+        return ()
+    count = len(keras if keras is not None else torch if torch is not None else ())
+    ours = np.arange(count) if torch is None else torch
+    theirs = np.arange(count) if keras is None else keras
+    if len(ours) != len(theirs) or np.array_equal(ours, theirs):
+        return ()
+    return (("order", tuple(int(i) for i in np.argsort(theirs)[ours])),)
