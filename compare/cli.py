@@ -141,6 +141,12 @@ def parser() -> argparse.ArgumentParser:
 
     verify = commands.add_parser("verify", help="are two ports of anybody's the same network?")
     add_ports(verify)
+    verify.add_argument(
+        "--rungs", type=rungs, default=(), metavar="0-3",
+        help="only these of the ladder decide: 0-3, or 0,3,5 (all)",
+    )  # fmt: skip
+    verify.add_argument("--md", type=Path, metavar="FILE", help="write the report as Markdown")
+    verify.add_argument("--junit", type=Path, metavar="FILE", help="write it as JUnit's XML")
     verify.set_defaults(command=verify_command)
 
     transfer = commands.add_parser("transfer", help="carry trained weights across a verified pair")
@@ -266,6 +272,23 @@ def shape(text: str) -> tuple[int, ...]:
     if not all(part.isdigit() and int(part) > 0 for part in parts):
         raise argparse.ArgumentTypeError(f"expected a shape such as 3x224x224, got {text!r}")
     return tuple(int(part) for part in parts)
+
+
+def rungs(text: str) -> tuple[int, ...]:
+    """0-3, 5 or 0,3-5."""
+    from compare.ports.verify import RUNGS
+
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise argparse.ArgumentTypeError(f"expected rungs such as 0-3 or 0,3,5, got {text!r}")
+        found |= set(range(int(first), int(last or first) + 1))
+    if not found or not found <= set(RUNGS):
+        raise argparse.ArgumentTypeError(
+            f"expected rungs from {RUNGS[0]} to {RUNGS[-1]}, got {text!r}"
+        )
+    return tuple(sorted(found))
 
 
 def keywords(text: str) -> dict[str, Any]:
@@ -441,16 +464,30 @@ def draw_curves(given: argparse.Namespace, result: Document) -> None:
 
 def verify_command(given: argparse.Namespace, arguments: list[str]) -> int:
     """`compare verify`."""
-    from compare.folder import write_text
-    from compare.ports import document, maps, report
+    from compare.ports import document, maps
+    from compare.ports.calls import keep_report
     from compare.ports.verify import verify
 
     check_outputs(given)
     result = verify(ports_of(given), lambda seen: document.of(seen, arguments))
-    text = report.text(result)
-    write_text(Path(result["run"]) / "report.txt", text)
+    keep_report(Path(result["run"]), result)
     if given.save_map:
         maps.write(given.save_map, result)
+    return show_ports(given, result)
+
+
+def show_ports(given: argparse.Namespace, result: Document) -> int:
+    """A verification in every form that was asked for; its exit status."""
+    from compare.folder import write_text
+    from compare.ports import formats, report
+
+    if getattr(given, "md", None):
+        write_text(given.md, formats.markdown(result))
+    if getattr(given, "junit", None):
+        write_text(given.junit, formats.junit(result))
+    text = report.text(result)
+    if os.environ.get("GITHUB_ACTIONS") == "true" and given.json != "-":
+        text += formats.github(result)
     show(given, text, result)
     return int(result["exit_status"])
 
@@ -472,6 +509,7 @@ def ports_of(given: argparse.Namespace) -> Any:
         batch=given.batch,
         probe=given.probe,
         seed=given.seed,
+        rungs=getattr(given, "rungs", ()),
         trust=given.trust,
         python={side: path for side, path in pythons.items() if path},
         out=given.out,
@@ -556,7 +594,10 @@ def judge_command(given: argparse.Namespace, arguments: list[str]) -> int:
     """`compare judge RUN`."""
     from compare import document, report
     from compare.folder import read_run, reading
+    from compare.ports import again
 
+    if again.is_verification(given.run):
+        return show_ports(given, again.judged(given.run, arguments))
     read_run(given.run, "manifest.json")
     with reading(given.run):
         result = document.of_folder(given.run)
@@ -571,6 +612,11 @@ def report_command(given: argparse.Namespace, arguments: list[str]) -> int:
     from compare.folder import read_run, reading
 
     result = read_run(given.run, "result.json")
+    if result["kind"] == "verify":
+        if given.curves:
+            raise UsageError(f"--curves: {given.run} is a verification, in which nothing trains")
+        with reading(given.run):
+            return show_ports(given, result)
     with reading(given.run):
         text, status = report.text(result), int(result["exit_status"])
     draw_curves(given, result)
@@ -585,8 +631,9 @@ def check_outputs(given: argparse.Namespace) -> None:
 
     if given.json and given.json != "-":
         check_writable("--json", Path(given.json))
-    if getattr(given, "save_map", None):
-        check_writable("--save-map", given.save_map)
+    for option in ("save_map", "md", "junit"):
+        if getattr(given, option, None):
+            check_writable(f"--{option.replace('_', '-')}", getattr(given, option))
     if getattr(given, "curves", None):
         check_suffix(given.curves)
         check_writable("--curves", given.curves)

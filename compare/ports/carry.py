@@ -16,8 +16,9 @@ import numpy as np
 
 from common.errors import CompareError, UsageError, WorkerError
 from common.job import Dtype, SaveJob
-from compare.folder import check_writable, finite, write_text
-from compare.ports import document, report
+from compare.folder import check_writable, finite
+from compare.ports import document
+from compare.ports.calls import keep_report
 from compare.ports.cuts import Cut
 from compare.ports.judge import apart, output_cut
 from compare.ports.looks import SIDES, Array, Look
@@ -86,7 +87,7 @@ def check(order: Order) -> None:
 def carried(seen: Seen, order: Order, arguments: Sequence[str]) -> Document:
     """The same, once both ports were looked at."""
     judged = document.of(seen, arguments)
-    write_text(seen.room.folder / "report.txt", report.text(judged))
+    keep_report(seen.room.folder, judged)
     if judged["exit_status"]:
         causes = list(dict.fromkeys(c["cause"] or "cause unknown" for c in judged["culprits"]))
         raise NotVerified(judged["verdict"], causes, seen.room.folder)

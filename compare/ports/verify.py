@@ -23,7 +23,7 @@ from common import tensors
 from common.errors import DataError, UsageError
 from common.graph import Graph, Moves, back, moved
 from common.job import Load, Unit
-from compare.folder import RunFolder, write_json
+from compare.folder import RunFolder, read_json, write_json
 from compare.ports import cuts, pairing, transfer
 from compare.ports.cuts import Cut, Cuts, Part, part
 from compare.ports.looks import SIDES, Look, Replay, Room, both
@@ -34,6 +34,7 @@ from compare.workers import Worker, check_python
 
 T = TypeVar("T")
 Array = NDArray[Any]
+RUNGS = range(6)  # of the ladder, as far as two ports without a recipe are judged
 MODAL = {"batch_norm", "dropout"}  # kinds that do otherwise in training
 DRAWN = {"weight", "bias", "scale", "shift"}  # where frozen, too; else what never changes stays
 SCALES = (1.0, 8.0)  # of a probe's samples in turn: a bound shows where numbers are large
@@ -54,6 +55,7 @@ class Request:
     batch: int = 0  # 0: as suits the size
     probe: Path | None = None
     seed: int = 0
+    rungs: tuple[int, ...] = ()  # these alone decide; empty: all of them
     trust: bool = False
     python: Mapping[str, str] = field(default_factory=dict)
     out: Path | None = None
@@ -214,7 +216,7 @@ def start(side: str, python: str, request: Request, folder: Path) -> Worker:
 
 def seen(request: Request, room: Room) -> Seen:
     """All looks and replays that the judge needs."""
-    environments = both(lambda side: room.workers[side].ready()) if room.workers else {}
+    environments = known_environments(room)
     probe(request, room)
     first = both(lambda side: room.look(side, "survey", "float32", values=False))
     graphs = {side: look.graph for side, look in first.items()}
@@ -254,6 +256,14 @@ def seen(request: Request, room: Room) -> Seen:
     both(look_float32)
     found.replayed_float32  # noqa: B018
     return found
+
+
+def known_environments(room: Room) -> dict[str, dict[str, Any]]:
+    """What the workers are, or were."""
+    path = room.folder / "environments.json"
+    if room.workers:
+        write_json(path, both(lambda side: room.workers[side].ready()))
+    return dict(read_json(path))
 
 
 def check(request: Request) -> None:
@@ -441,6 +451,7 @@ def note(request: Request, folder: Path) -> None:
         "inputs": [list(shape) for shape in request.inputs],
         "arguments": {s: dict(a) for s, a in request.arguments.items()},
         "weights": dict(request.weights), "map": dict(request.map) if request.map else None,
-        "seed": request.seed,
+        "seed": request.seed, "batch": request.batch, "names": request.names,
+        "rungs": list(request.rungs),
     }  # fmt: skip
     write_json(folder / "verify.json", fields)
