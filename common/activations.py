@@ -14,6 +14,11 @@ Array = NDArray[Any]
 erf = np.vectorize(math.erf, otypes=[float])
 
 
+def in_float32(constant: float) -> float:
+    """A constant as TensorFlow keeps it, in a float64 net, too."""
+    return float(np.float32(constant))
+
+
 def sigmoid(x: Array) -> Array:
     return np.asarray(0.5 * (np.tanh(0.5 * x) + 1))
 
@@ -54,9 +59,9 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "gelu": gelu,
     "gelu by its tanh formula": gelu_tanh,
     # TensorFlow's constants are float32 in a float64 net, too
-    "gelu with constants of float32": lambda x: gelu(x, float(np.float32(math.sqrt(0.5)))),
+    "gelu with constants of float32": lambda x: gelu(x, in_float32(math.sqrt(0.5))),
     "gelu by its tanh formula with constants of float32": lambda x: gelu_tanh(
-        x, float(np.float32(0.044715))
+        x, in_float32(0.044715)
     ),
     "silu": lambda x: x * sigmoid(x),
     "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),

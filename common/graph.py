@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import prod
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+NOISE = "noise:"
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,22 @@ def moved(x: Array, moves: Sequence[Step]) -> Array:
         else:
             x = x.reshape(axes) if word == "reshape" else x.transpose(axes)
     return np.ascontiguousarray(x)
+
+
+def noise(name: str, shape: Sequence[int]) -> str:
+    """The key of random numbers that stand in no file: both sides draw the same ones."""
+    return f"{NOISE}{crc32(name.encode())}:{'x'.join(map(str, shape))}"
+
+
+def fed(source: Mapping[str, Array], key: str) -> Array:
+    """The array of a file, or the numbers that `noise` named, in PyTorch's axes.
+
+    RandomState's stream is frozen (NEP 19), so every NumPy draws the same.
+    """
+    if not key.startswith(NOISE):
+        return source[key]
+    seed, _, shape = key.removeprefix(NOISE).partition(":")
+    return np.random.RandomState(int(seed)).standard_normal([int(n) for n in shape.split("x")])
 
 
 def back(moves: Sequence[Step], shape: Sequence[int]) -> Moves:

@@ -16,7 +16,7 @@ from common import losses, reference
 from common.losses import wide
 from common.result import Trace
 from common.spec import Layer
-from compare import isolate
+from compare import isolate, known
 from compare.evidence import Array, Evidence
 from compare.thresholds import GRADIENT_FLOAT64
 from compare.variants import short
@@ -100,9 +100,9 @@ def broken_identities(evidence: Evidence, trace: Trace, name: str) -> list[Ident
             *source_identities(evidence, trace, layer),
             *own_identities(evidence, trace, layer),
         ]
-    known = [each for each in everything if not np.isnan(each.before)]
-    wrong = {each.of for each in known if each.before > GRADIENT_FLOAT64}
-    return [each for each in known if each.of in wrong]
+    judged = [each for each in everything if not np.isnan(each.before)]
+    wrong = {each.of for each in judged if each.before > GRADIENT_FLOAT64}
+    return [each for each in judged if each.of in wrong]
 
 
 def frozen(trace: Trace, name: str, broken: list[Identity]) -> bool:
@@ -120,7 +120,7 @@ def source_identities(evidence: Evidence, trace: Trace, layer: Layer) -> Iterato
         if value is None or source in evidence.spec.outputs:
             continue
         readers = [reader for reader in evidence.spec.layers if source in reader.reads]
-        free = ~np.any([reference.ties(reader, value) for reader in readers], axis=0)
+        free = known.untied(readers, value)
         for trial in range(DIRECTIONS):
             direction = free * isolate.draw_direction(value, source, trial)
             shares = {

@@ -15,11 +15,11 @@ import numpy as np
 from common import reference
 from common.losses import wide
 from common.result import Trace
-from common.spec import Layer, Shape
+from common.spec import Layer
 from compare import isolate
 from compare.backward_causes import explain_backward
 from compare.checks import attributes, forward, gradients, shapes, step, structure
-from compare.evidence import SIDES, Array, Evidence, relative_error
+from compare.evidence import SIDES, Array, Evidence, flattened, relative_error
 from compare.recipe_causes import explain_steps
 from compare.thresholds import FORWARD_FLOAT32, FORWARD_FLOAT64
 from compare.variants import ANYWHERE, ROUNDING, VARIANTS, WHOLE, Attempt, Case, Tries
@@ -159,17 +159,6 @@ def make_case(
         flattened(evidence, layer),
         layer.name in evidence.spec.outputs and evidence.loss == "cross-entropy",
     )
-
-
-def flattened(evidence: Evidence, layer: Layer) -> Shape | None:
-    """The maps that the features a dense layer reads were flattened from; None: from no maps."""
-    by_name = {each.name: each for each in evidence.spec.layers}
-    while layer.op != "flatten":
-        below = by_name.get(layer.reads[0])
-        if below is None or len(layer.reads) > 1 or (below.op == "dense"):
-            return None
-        layer = below
-    return evidence.shapes[layer.reads[0]]
 
 
 def proven(case: Case, candidates: Iterable[tuple[str, Tries]], allowed: Allowed) -> Explanation:

@@ -330,6 +330,10 @@ def add_execution(command: argparse.ArgumentParser, folder: bool = True) -> None
             "--jobs", type=int, choices=(1, 2), default=2,
             help="workers at work at once; 1 for clean timings (2)",
         )  # fmt: skip
+        command.add_argument(
+            "--keep-steps", action="store_true",
+            help="keep what rung 6 reads of a large net, once it has agreed",
+        )  # fmt: skip
 
 
 def add_workers(command: argparse.ArgumentParser) -> None:
@@ -414,6 +418,7 @@ def options_of(given: argparse.Namespace) -> Any:
         jobs=getattr(given, "jobs", 2),
         quiet=given.quiet,
         train=given.train,
+        keep_steps=getattr(given, "keep_steps", False),
         checkpoint_every=getattr(given, "checkpoint_every", 0),
         seeds=getattr(given, "seeds", 1),
         margin=getattr(given, "margin", 0.5),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,22 @@ from common.recipe import Recipe
 from common.spec import count_parameters
 from compare import seeds
 from compare.causes import explain
-from compare.checks import climb
+from compare.checks import climb, step
 from compare.checks.structure import totals_of
-from compare.evidence import DTYPES, SIDES, Evidence, load, load_control, load_trainings
+from compare.evidence import (
+    DTYPES,
+    SIDES,
+    STEP_ROW,
+    STEPS,
+    Evidence,
+    load,
+    load_control,
+    load_trainings,
+    steps_folder,
+)
 from compare.fixes import fix
 from compare.folder import finite, read_json, write_json
-from compare.run import Outcome
+from compare.run import WITNESSED, Outcome
 from compare.verdict import EXIT_STATUS, WORKER_FAILED, Check, Culprit, Verdict, worst
 
 Document = dict[str, Any]
@@ -32,7 +44,25 @@ def of_run(outcome: Outcome, command: list[str]) -> Document:
     write_json(outcome.folder / "manifest.json", manifest)
     document = judged(manifest, outcome.folder)
     write_json(outcome.folder / "result.json", document)
+    if outcome.spec.params > WITNESSED and not outcome.options.keep_steps:
+        lighten(outcome.folder, document)
     return document
+
+
+def lighten(folder: Path, document: Document) -> None:
+    """Takes away the weights, slots and gradients of a few steps, and keeps what they measured.
+
+    Only where they agree: a difference needs its arrays, to be explained and to be looked at.
+    """
+    row = next((check for check in document["checks"] if check["id"] == step.ID), None)
+    failed = any(backend["status"] == "failed" for backend in document["backends"].values())
+    if row is None or failed or not Verdict(row["verdict"]).agrees:
+        return
+    optimizer = document["recipe"]["optimizer"]
+    more = {"optimizer": optimizer, "coverage": document["coverage"]["steps"]}
+    write_json(folder / STEP_ROW, {**row, **more})
+    for side, count, dtype in product(SIDES, STEPS, DTYPES):
+        shutil.rmtree(folder / side / steps_folder(count, dtype), ignore_errors=True)
 
 
 def of_folder(folder: Path) -> Document:
@@ -157,6 +187,7 @@ def findings(evidence: Evidence, checks: list[Check]) -> Document:
         "layers": by_id["forward"].coverage,
         "parameters": by_id["structure"].coverage,
         "gradients": by_id["gradients"].coverage,
+        "mutants": by_id["probe"].coverage,
     }
     for rung in ("step", "trajectory"):
         if rung in by_id:

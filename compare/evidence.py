@@ -25,6 +25,7 @@ DTYPES = ("float32", "float64")
 CONTROL, CONTROL_SIDE = "control", "torch"  # folder and side of a training against itself
 STEPS = (1, 10)  # optimizer steps; the first has no velocity, by the tenth the rate has changed
 LOCKSTEPS = 100
+STEP_ROW = "step.json"  # what rung 6 measured in a large net, whose arrays were not kept
 
 
 def steps_folder(steps: int, dtype: str) -> str:
@@ -99,6 +100,7 @@ class Evidence:
     draws: Mapping[str, Array] | None = None  # of dropout; None: the traces are in evaluation mode
     in_training: Evidence | None = None  # the same of training mode
     steps: Steps | None = None
+    step_row: Mapping[str, Any] | None = None  # rung 6 as it was judged, where its arrays are gone
     lockstep: Lockstep | None = None
     trainings: Mapping[int, Training] = field(default_factory=dict)  # seed -> both sides' training
     control: Training | None = None  # the first seed's once more, of one side
@@ -146,6 +148,7 @@ def load(
     A side that failed leaves its traces, or its traces and steps, and no more; what it did not
     leave is missing from the evidence, for the checks to see.
     """
+    step_row = read_json(folder / STEP_ROW) if (folder / STEP_ROW).exists() else None
     return Evidence(
         spec=spec,
         weights=tensors.load(folder / "probe-weights.safetensors"),
@@ -158,7 +161,8 @@ def load(
         loss=recipe.loss,
         shares=recipe.shares,
         in_training=load_in_training(folder, spec, recipe, seed),
-        steps=load_steps(folder, spec, recipe, seed),
+        steps=None if step_row else load_steps(folder, spec, recipe, seed),
+        step_row=step_row,
         lockstep=load_lockstep(folder, spec, recipe),
         trainings=load_trainings(folder, recipe, seed, seeds),
         control=load_control(folder, recipe) if seeds > 1 else None,
@@ -252,17 +256,15 @@ def load_training(folder: Path, recipe: Recipe, place: Path) -> Training:
     )
 
 
-def dead_biases(spec: Spec) -> set[str]:
-    """Biases that nothing but batch norm reads, which in training takes them away again."""
-    readers = {
-        layer.name: {reader.op for reader in spec.layers if layer.name in reader.reads}
-        for layer in spec.layers
-    }
-    return {
-        f"{name}.bias"
-        for name, own in tensors_of(spec).items()
-        if "bias" in own and readers[name] == {"batch_norm"} and name not in spec.outputs
-    }
+def flattened(evidence: Evidence, layer: Layer) -> Shape | None:
+    """The maps that the features a dense layer reads were flattened from; None: from no maps."""
+    by_name = {each.name: each for each in evidence.spec.layers}
+    while layer.op != "flatten":
+        below = by_name.get(layer.reads[0])
+        if below is None or len(layer.reads) > 1 or (below.op == "dense"):
+            return None
+        layer = below
+    return evidence.shapes[layer.reads[0]]
 
 
 def relative_error(a: Array | None, b: Array | None) -> float:

@@ -21,7 +21,8 @@ from common import losses, reference
 from common.result import Trace
 from common.spec import Layer, Spec
 from common.weights import generator
-from compare.evidence import Array, Evidence, dead_biases, relative_error
+from compare import known
+from compare.evidence import Array, Evidence, relative_error
 from compare.thresholds import FORWARD_FLOAT64
 
 T = TypeVar("T")
@@ -191,7 +192,7 @@ def source_error(evidence: Evidence, trace: Trace, source: str) -> tuple[float, 
         return 0.0, []
     if source in spec.outputs:
         return logits_error(evidence, value, gradient, source), [LOSS]
-    free = ~np.any([reference.ties(reader, value) for reader in readers], axis=0)
+    free = known.untied(readers, value)
     errors, blamed = [], {reader.name for reader in readers}
     for trial in trials(value):
         direction = free * draw_direction(value, source, trial)
@@ -235,7 +236,7 @@ def logits_error(evidence: Evidence, logits: Array, gradient: Array | None, name
 def own_error(evidence: Evidence, trace: Trace, layer: Layer) -> float:
     """How far the gradients of the layer's own trainable tensors are from its output's."""
     errors = []
-    dead = dead_biases(evidence.spec) if evidence.is_training else set()
+    dead = known.dead_biases(evidence.spec) if evidence.is_training else set()
     for name, tensor in reference.owned(layer, evidence.weights).items():
         if not evidence.tensors[layer.name][name].trainable or f"{layer.name}.{name}" in dead:
             continue

@@ -27,13 +27,14 @@ from common.errors import UsageError
 from common.job import Build, TraceJob, spec_of
 from common.recipe import Recipe
 from common.spec import Spec
-from compare import evidence, lockstep
+from compare import evidence, kernels, lockstep
 from compare.checks import climb, step
 from compare.document import findings
 from compare.evidence import DTYPES, SIDES, STEPS, Array
 from compare.progress import Reporter
 from compare.report import rendered
 from compare.run import PORTS, prepare_steps, probe, probe_batch, step_job
+from compare.thresholds import FORWARD_FLOAT32, FORWARD_FLOAT64
 from compare.verdict import Verdict
 from compare.workers import Worker
 
@@ -308,7 +309,24 @@ def judged(case: Case, found: evidence.Evidence) -> Document:
         "right_cause": detected and first.get("cause") is not None and first["cause"] == case.cause,
         "wrong_cause": first.get("cause") not in (None, case.cause),
         "false_alarm": case.kind == "correct" and not verdict.agrees,
+        **by_kernels(found),
     }
+
+
+def by_kernels(found: evidence.Evidence) -> Document:
+    """What other tools' comparisons say of the pair's float32 numbers, and what these can show.
+
+    They are given the outputs alone, then every layer's, in the evaluation that a trace is of. A
+    fault is not in them where both precisions agree as those of right ports do.
+    """
+    layers = [layer.name for layer in found.spec.layers]
+    said, shown = {}, {}
+    for which, names in (("outputs", found.spec.outputs), ("layers", layers)):
+        pairs = {d: [found.pair(f"output:{name}", d) for name in names] for d in DTYPES}
+        gaps = {d: max(evidence.relative_error(*pair) for pair in pairs[d]) for d in DTYPES}
+        said[which] = kernels.verdicts(pairs["float32"])
+        shown[which] = gaps["float64"] > FORWARD_FLOAT64 or gaps["float32"] > FORWARD_FLOAT32
+    return {"kernels": said, "shows": shown}
 
 
 def selfcheck(
@@ -353,6 +371,7 @@ def summary(rows: list[Document]) -> Document:
         "kind": "selfcheck",
         "faults": {"total": len(faults), **counts},
         "correct": {"total": len(correct), "false_alarms": alarms},
+        "kernels": kernels.score(rows),
         "rows": rows,
         "exit_status": 0 if good and counts["exact_layer"] >= EXACT * len(faults) else 1,
     }
@@ -374,8 +393,29 @@ def text(document: Document) -> str:
         f"\n\nfaults   {faults['detected']} of {faults['total']} detected, "
         f"{faults['exact_layer']} at their very layer and side; cause named for "
         f"{faults['right_cause']}, wrongly for {faults['wrong_cause']}\n"
-        f"correct  {correct['false_alarms']} false alarms in {correct['total']}\n"
+        f"correct  {correct['false_alarms']} false alarms in {correct['total']}\n\n"
+        f"{kernel_table(document['kernels'])}\n"
     )
+
+
+def kernel_table(scores: list[Document]) -> str:
+    """What other tools' comparisons would have said of the same ports."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("comparison")
+    for which in ("outputs", "layers"):
+        for name in ("missed, of all faults", "of those in them", "false alarms"):
+            table.add_column(f"{which}: {name}", justify="right")
+    for score in scores:
+        cells = []
+        for own in (score["outputs"], score["layers"]):
+            cells += [f"{own['missed']} of {own['faults']}"]
+            cells += [f"{own['missed_of_shown']} of {own['shown']}"]
+            cells += [f"{own['false_alarms']} of {own['correct']}"]
+        table.add_row(score["name"], *cells)
+    legend = (
+        "each comparison given the float32 outputs of both ports alone, then those of every layer"
+    )
+    return f"{rendered(table)}\n{legend}"
 
 
 SAID = ("rung", "layer", "side", "cause")

@@ -17,6 +17,7 @@ from common.job import Build, TraceJob, spec_of
 from common.result import Trace
 from common.spec import Spec, shapes
 from compare.evidence import DTYPES, SIDES, Evidence
+from compare.run import PROBABILITIES
 from compare.workers import Worker
 
 ROOT = Path(__file__).parent.parent
@@ -58,11 +59,13 @@ def trace(
         seed: int,
         batch: int,
         size: Size = None,
+        spoilt: str = "",
         **loss: Any,
     ) -> Trace:
-        key = (side, port, spec, dtype, layout, seed, batch, size)
+        key = (side, port, spec, dtype, layout, seed, batch, size, spoilt)
         if key not in known:
-            given, probe = give(room, spec, seed, batch, size)
+            scaled = loss.get("loss") != PROBABILITIES
+            given, probe = give(room, spec, seed, batch, size, spoilt, scaled)
             build = Build(port, spec, str(given), dtype, layout, "cpu", size)
             out = room / f"{next(numbers)}.safetensors"
             workers[side].ask(TraceJob(build, str(probe), str(out), **loss))
@@ -76,21 +79,43 @@ def trace(
     return ask
 
 
-def give(room: Path, spec: str, seed: int, batch: int, size: Size) -> tuple[Path, Path]:
+def give(
+    room: Path,
+    spec: str,
+    seed: int,
+    batch: int,
+    size: Size,
+    spoilt: str = "",
+    scaled: bool = True,
+) -> tuple[Path, Path]:
     """Probe weights and probe of a spec, written for a worker."""
-    stem = f"{spec.rpartition('/')[2].replace(':', '-')}-{seed}-{batch}-{size}"
+    stem = f"{spec.rpartition('/')[2].replace(':', '-')}-{seed}-{batch}-{size}-{spoilt}-{scaled}"
     given, probe = room / f"{stem}-weights", room / f"{stem}-probe"
     if not given.exists():
         known = spec_of(Build("", spec, "", size=size))
         tensors.save(given, weights.draw(known, seed, "probe"))
-        tensors.save(probe, probe_of(known, seed, batch))
+        tensors.save(probe, probe_of(known, seed, batch, spoilt, scaled))
     return given, probe
 
 
-def probe_of(spec: Spec, seed: int, batch: int = 8) -> dict[str, np.ndarray]:
+# What makes a probe blind; of a batch of one, nothing more is needed.
+SPOILT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "": lambda x: x,
+    "ones": np.ones_like,
+    "zeros": np.zeros_like,
+    "symmetric": lambda x: np.triu(x) + np.triu(x, 1).swapaxes(2, 3),
+    "small": lambda x: x / np.abs(x).max(axis=(1, 2, 3), keepdims=True),
+    "repeated": lambda x: np.repeat(x[:1], len(x), axis=0),
+}
+
+
+def probe_of(
+    spec: Spec, seed: int, batch: int = 8, spoilt: str = "", scaled: bool = True
+) -> dict[str, np.ndarray]:
     classes = shapes(spec)[spec.outputs[0]][0]
     labels = weights.probe_labels(classes, seed, batch)
-    return {**weights.probe_inputs(spec, seed, batch), "labels": labels}
+    drawn = weights.probe_inputs(spec, seed, batch, scaled)
+    return {**{name: SPOILT[spoilt](x) for name, x in drawn.items()}, "labels": labels}
 
 
 @pytest.fixture(scope="session")
@@ -107,13 +132,14 @@ def evidence(trace: Callable[..., Trace]) -> Judge:
         loss: str = "cross-entropy",
         shares: tuple[float, ...] = (),
         size: Size = None,
+        spoilt: str = "",
     ) -> Evidence:
         known = spec_of(Build("", spec, "", size=size))
         ports = {"torch": torch, "keras": keras}
         return Evidence(
             known,
             weights.draw(known, seed, "probe"),
-            probe_of(known, seed, batch),
+            probe_of(known, seed, batch, spoilt, loss != PROBABILITIES),
             {
                 (side, dtype): trace(
                     side,
@@ -124,6 +150,7 @@ def evidence(trace: Callable[..., Trace]) -> Judge:
                     seed,
                     batch,
                     size,
+                    spoilt,
                     loss=loss,
                     shares=shares,
                 )

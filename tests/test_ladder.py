@@ -89,7 +89,8 @@ def test_a_broken_port_is_rejected_at_its_rung_and_layer(evidence, path):
     first = rejecting.culprits[0]
     assert (first.layer, first.side) == (expected["layer"], expected["side"]), rejecting.detail
     for rung, check in checks.items():
-        assert rung >= expected["rung"] or check.verdict.agrees, check.detail
+        if rung is not None:  # what the probe can show depends on what the faulty layer made
+            assert rung >= expected["rung"] or check.verdict.agrees, check.detail
 
 
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)

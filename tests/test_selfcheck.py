@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from compare import selfcheck
+from compare import kernels, selfcheck
 
+NAMES = [kernel.name for kernel in kernels.KERNELS]
 FAULTS = selfcheck.cases(["fault"])
 OF_TRAINING = [
     case for case in FAULTS if case.spec == "dropping"
@@ -61,7 +62,10 @@ def test_a_name_that_is_no_file_is_refused(environment):
 def row(**changes):
     return {
         "kind": "fault", "detected": True, "exact_layer": True, "right_cause": True,
-        "wrong_cause": False, "false_alarm": False, **changes,
+        "wrong_cause": False, "false_alarm": False, "verdict": "different",
+        "shows": {"outputs": True, "layers": True},
+        "kernels": {which: dict.fromkeys(NAMES, False) for which in ("outputs", "layers")},
+        **changes,
     }  # fmt: skip
 
 

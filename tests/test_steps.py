@@ -117,6 +117,13 @@ def test_a_fault_that_only_training_shows_is_found(take, fault, layer, cause, si
     assert {culprit.cause for culprit in check.culprits} == {cause}
 
 
+@pytest.mark.parametrize("side", SIDES)
+def test_the_other_frameworks_running_variance_is_a_difference(take, side):
+    check = judged(take(dropping(**{side: "OtherVariance"}), DROPPING, SGD), DROPPING, SGD)
+    assert check.verdict is Verdict.DIFFERENT
+    assert {(culprit.layer, culprit.side) for culprit in check.culprits} == {("bn1", side)}
+
+
 @pytest.mark.parametrize("fault", ["ForgetsFaster", "DropsMore", "FrozenNorm"])
 def test_two_ports_with_the_same_fault_do_not_vouch_for_each_other(take, fault):
     check = judged(take(dropping(torch=fault, keras=fault), DROPPING, SGD), DROPPING, SGD)

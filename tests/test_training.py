@@ -74,6 +74,7 @@ def test_right_ports_are_the_same_in_training_mode(in_training):
         ("ForgetsFaster", "bn1", "keeps 0.89 of its running mean, the spec says 0.9"),
         ("DropsMore", "drop1", "in training mode"),
         ("FrozenNorm", "bn2", "in training mode"),
+        ("OtherVariance", "bn1", "biased running variance"),
         ("DropsOnItsOwn", "pool", "reads something no layer wrote"),
     ],
 )
@@ -183,6 +184,13 @@ def test_a_norm_that_forgets_faster_is_named_by_its_statistic(walked, side):
     assert check.verdict is Verdict.DIFFERENT
     assert "the statistics of bn1.mean" in check.detail
     assert check.culprits[0].layer == "bn1"
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_other_frameworks_running_variance_is_a_difference(walked, side):
+    check = trajectory.judge(walked(SGD, ports(**{side: "OtherVariance"})))
+    assert check.verdict is Verdict.DIFFERENT
+    assert "the statistics of bn1.var" in check.detail
 
 
 @pytest.mark.parametrize("spoilt", ["gradient:conv2.weight", "statistic:bn2.var", "loss:"])

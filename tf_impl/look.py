@@ -26,7 +26,7 @@ from keras.src.utils.naming import reset_uids
 from common import tensors
 from common.errors import CompareError, DataError, UsageError
 from common.frames import trimmed
-from common.graph import moved
+from common.graph import fed, moved
 from common.job import Load, LookJob, Repair, ReplayJob, Unit
 from common.locate import beside, locate
 from common.operations import done_before, repaired
@@ -244,7 +244,9 @@ def orient(model: layers.Layer, load: Load) -> tuple[list[tuple[int, ...] | None
 
 def prefers_last(model: layers.Layer) -> bool:
     """As the port's layers say, where they agree; else as Keras is set."""
-    said = {getattr(layer, "data_format", None) for layer in model._flatten_layers()} - {None}
+    # a Flatten always says so of the default, and pays no heed to it
+    asked = [x for x in model._flatten_layers() if not isinstance(x, layers.Flatten)]
+    said = {getattr(layer, "data_format", None) for layer in asked} - {None}
     form = said.pop() if len(said) == 1 else keras.config.image_data_format()
     return bool(form == "channels_last")
 
@@ -614,7 +616,7 @@ def run_unit(
     found = loaded.passes[training]
     dtypes = found.graph.dtypes
     feeds = {
-        value: tf.constant(moved(source[key], moves), dtype=dtypes[value])
+        value: tf.constant(moved(fed(source, key), moves), dtype=dtypes[value])
         for value, (key, moves) in unit.feeds.items()
     }
     with tf.GradientTape() as tape:
@@ -628,7 +630,9 @@ def run_unit(
             else:
                 run_node(loaded, found, found.entries[name], values)
         if unit.gradients:
-            given = {t: moved(source[key], moves) for t, (key, moves) in unit.gradients.items()}
+            given = {
+                t: moved(fed(source, key), moves) for t, (key, moves) in unit.gradients.items()
+            }
             loss = weighted([(values[target], array) for target, array in given.items()])
     arrays = {f"{unit.name}|value:{target}": array_of(values[target]) for target in unit.targets}
     if unit.gradients:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from common import tensors
 from common.errors import CompareError, DataError, UsageError
 from common.frames import trimmed
-from common.graph import Array, Graph, moved
+from common.graph import Array, Graph, fed, moved
 from common.job import Load, LookJob, Repair, ReplayJob, Unit
 from common.locate import beside, locate
 from common.operations import done_before, repaired
@@ -484,7 +484,7 @@ class Run:
         graph = self.looked.graph
         if value not in graph.dtypes:
             raise KeyError(f"the graph has no value {value!r}")
-        array = moved(self.source[key], moves)
+        array = moved(fed(self.source, key), moves)
         x = torch.tensor(array).to(self.port.load.device, getattr(torch, graph.dtypes[value]))
         expected = graph.shapes[value]
         if tuple(x.shape[x.ndim - len(expected) :]) != expected:

@@ -11,6 +11,7 @@ from compare.checks import (
     forward,
     gradients,
     outcome,
+    probe,
     shapes,
     step,
     structure,
@@ -30,6 +31,7 @@ LADDER: tuple[Callable[[Evidence], Check | None], ...] = (
     gradients.judge,
     step.judge,
     trajectory.judge,
+    probe.judge,
     outcome.judge,
     batches.judge,
 )

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from common import rules
 from common.result import Structure
 from common.spec import Layer, Shape
+from compare import known
 from compare.checks.shapes import shape_fault
 from compare.evidence import DTYPES, SIDES, Evidence
 from compare.verdict import Check, Culprit, Verdict, first_of, merged
@@ -177,7 +176,7 @@ def equal(a: Any, b: Any) -> bool:
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
         return len(a) == len(b) and all(map(equal, a, b))
     if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-        return bool(np.float32(a) == np.float32(b))
+        return known.equal_in_float32(a, b)
     return bool(a == b)
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from common import losses, reference
+from common import losses
 from common.rules import Tensor
 from common.spec import tensors
-from compare import isolate
+from compare import isolate, known
 from compare.evidence import DTYPES, SIDES, Array, Evidence, relative_error
 from compare.thresholds import (
     FORWARD_FLOAT64,
@@ -73,11 +73,7 @@ def untied(evidence: Evidence, key: str) -> Array:
     value, _ = evidence.pair(kind.removeprefix("gradient-of-") + ":" + name, "float64")
     if value is None:
         return np.ones((), dtype=bool)
-    readers = [layer for layer in evidence.spec.layers if name in layer.reads]
-    tied = np.zeros(value.shape, dtype=bool)
-    for reader in readers:
-        tied |= reference.ties(reader, value)
-    return ~tied
+    return known.untied([x for x in evidence.spec.layers if name in x.reads], value)
 
 
 def error(evidence: Evidence, key: str, dtype: str, free: Array) -> float:
@@ -182,4 +178,4 @@ def detail(
     key = max(errors, key=lambda k: errors[k])
     text = f"{len(errors)}/{len(errors)} gradients; worst {errors[key]:.1e} at {key}, float64"
     text = text.replace("gradient-of-", "").replace("gradient:", "")
-    return text + (f"; {tied} places at ties counted apart" if tied else "")
+    return text + (f"; {tied} {known.TIES.note}" if tied else "")

@@ -15,10 +15,10 @@ from common.draws import draws, dropout_shapes
 from common.recipe import Recipe
 from common.spec import Layer, shapes
 from common.spec import tensors as tensors_of
-from compare import isolate
-from compare.evidence import SIDES, STEPS, Array, Evidence, Steps, dead_biases, relative_error
+from compare import isolate, known
+from compare.evidence import SIDES, STEPS, Array, Evidence, Steps, relative_error
 from compare.steps import step_rates, step_recipe
-from compare.thresholds import STEP_ADAPTIVE, STEP_CLOSEST, STEP_FLOAT64
+from compare.thresholds import STEP_CLOSEST
 from compare.verdict import Check, Culprit, Verdict, merged
 
 ID, RUNG = "step", 6
@@ -35,13 +35,13 @@ def judge(evidence: Evidence) -> Check | None:
     """
     taken = evidence.steps
     if taken is None:
-        return None
+        return judged_before(evidence)
     missing = [
         side
         for side in SIDES
         if side not in taken.rounded
         or (side, 1) not in taken.gradients
-        or any((side, n) not in known for n in STEPS for known in (taken.weights, taken.slots))
+        or any((side, n) not in left for n in STEPS for left in (taken.weights, taken.slots))
     ]
     if missing:
         detail = f"{' and '.join(missing)} did not take all of the steps"
@@ -72,31 +72,40 @@ def judge(evidence: Evidence) -> Check | None:
     )
 
 
+def judged_before(evidence: Evidence) -> Check | None:
+    """What was measured when the arrays were there, held against what is allowed today."""
+    row = evidence.step_row
+    if row is None:
+        return None
+    measured, allowed = float(row["measured"]), float(row["allowed"])
+    today = known.allowed_in_a_step(str(row["optimizer"]))
+    agreed = Verdict.SAME if measured == 0 else Verdict.ROUNDING
+    verdict = agreed if measured <= min(today, allowed) else Verdict.DIFFERENT
+    detail = f"{row['detail']} (measured when it was run; the arrays were not kept)"
+    seen, total = row["coverage"]
+    return Check(ID, RUNG, verdict, detail, measured, today, coverage=(seen, total))
+
+
 class Witness:
     """What the recipe's formula and the reference say of the steps that were taken.
 
-    Two differences between right ports are known, and looked at as such. A bias that only a batch
-    norm reads has the gradient zero, since the norm takes the mean away again: its recorded one
-    is rounding, which SGD leaves at rounding, and the others, which divide by it, turn into whole
-    steps; the running mean follows them. And PyTorch keeps the unbiased running variance,
-    n / (n - 1) times the batch's, Keras the batch's own.
+    What right ports show all the same is looked at as compare/known.py has it: a bias without a
+    gradient, and the running variance of either framework.
     """
 
     def __init__(self, taken: Steps, changed: Mapping[str, Any] | None = None) -> None:
         """`changed`: fields of the recipe by which the steps are supposed to have been taken."""
         self.taken, self.spec, self.changed = taken, taken.spec, dict(changed or {})
         self.recipe = replace(taken.recipe, **self.changed)
-        self.allowed = STEP_FLOAT64 if self.recipe.optimizer == "sgd" else STEP_ADAPTIVE
-        self.dead = dead_biases(self.spec)
+        self.allowed = known.allowed_in_a_step(self.recipe.optimizer)
+        self.dead = known.dead_biases(self.spec)
         self.kept_gradients: dict[tuple[str, int], list[dict[str, Array]]] = {}
 
     def apart(self, steps: int) -> set[str]:
         """Tensors that two right ports need not agree on after so many steps."""
         if self.recipe.optimizer == "sgd":
             return set()
-        owners = {name.rpartition(".")[0] for name in self.dead}
-        readers = {f"{x.name}.mean" for x in self.spec.layers if owners & set(x.reads)}
-        return self.dead | (readers if steps > 1 else set())
+        return self.dead | (known.led_by_dead_biases(self.spec) if steps > 1 else set())
 
     def change(self, side: str, steps: int, name: str) -> Array | None:
         """What a tensor moved by; None where it is missing or has another shape."""
@@ -150,17 +159,21 @@ class Witness:
         return {f"{x.name}.var": x for x in self.spec.layers if x.op == "batch_norm"}
 
     def variance_error(self, torch: Array, keras: Array, steps: int, name: str) -> float:
-        """The running variances' distance beyond n / (n - 1), n the values of each batch."""
-        plain = relative_error(torch, keras)
+        """The running variances' distance beyond what known.RUNNING_VARIANCE says of each batch."""
         layer, initial = self.variances[name], self.taken.initial[name].astype(np.float64)
         faded = initial * (layer.settings["keep"] ** steps - 1)
-        unbiased, biased = torch - faded, keras - faded  # what the batches brought
-        ratios = [n / (n - 1) for n in self.batch_values(layer, steps)]
-        ends = [biased * ratio for ratio in (min(ratios), max(ratios))]
-        short, beyond = np.minimum(*ends) - unbiased, unbiased - np.maximum(*ends)
-        gap = np.maximum(0, np.maximum(short, beyond))
+        brought = {"torch": torch - faded, "keras": keras - faded}  # by the batches
+        factors = {
+            side: [known.variance_factor(side, n) for n in self.batch_values(layer, steps)]
+            for side in SIDES
+        }
+        ratios = [a / b for a, b in zip(factors["torch"], factors["keras"], strict=True)]
+        ends = [brought["keras"] * ratio for ratio in (min(ratios), max(ratios))]
+        short = np.minimum(*ends) - brought["torch"]
+        beyond = brought["torch"] - np.maximum(*ends)
+        gap = np.maximum(0, np.maximum(short, beyond)).max()
         scale = np.abs(keras).max()
-        return min(plain, float(gap.max() / scale) if scale > 0 else float("inf"))
+        return float(gap / scale) if scale > 0 else float("inf") if gap else 0.0
 
     def batch_values(self, layer: Layer, steps: int) -> list[int]:
         """How many values a channel's statistics are of: a whole batch's, and the last one's."""
@@ -282,7 +295,7 @@ class Witness:
         return reference.run(self.spec, self.taken.initial, self.taken.batch, self.drawn)
 
     def statistic_error(self, side: str, name: str) -> float:
-        """A running mean or variance after one step, against the reference's; biased or not."""
+        """A running mean or variance after one step, against the reference's."""
         owner, _, which = name.rpartition(".")
         layer, moved = self.spec[owner], self.change(side, 1, name)
         x = self.values[layer.reads[0]]
@@ -290,8 +303,8 @@ class Witness:
         found, n = (x.mean(axes) if which == "mean" else x.var(axes)), x.size // x.shape[1]
         share = 1 - layer.settings["keep"]
         initial = self.taken.initial[name].astype(np.float64)
-        factors = [1.0] if which == "mean" else [1.0, n / (n - 1)]
-        return min(relative_error(moved, share * (found * f - initial)) for f in factors)
+        factor = 1.0 if which == "mean" else known.variance_factor(side, n)
+        return relative_error(moved, share * (found * factor - initial))
 
     def kept(self, side: str, layer: Layer) -> tuple[float, float] | None:
         """The share of its running mean that a batch norm kept, and what it leaves unexplained.
@@ -412,16 +425,15 @@ def alike(steps: Witness) -> tuple[Culprit, ...]:
 def float32_alone(steps: Witness, names: list[str]) -> tuple[Culprit, ...]:
     """A side whose first step in float32 is not its own float64 step, rounded.
 
-    In a net with relus a rounding that flips one moves whole gradients, on either side: 0.4 of a
-    tensor's largest update in vgg11-bn, on one side alone. No flip reaches every tensor: the last
-    biases and the running means keep to float32's rounding.
+    In a net with relus it may be further off in some tensors (known.FLIPPED_RELU).
     """
     judged = [name for name in names if name not in steps.dead]
     gaps = {side: [steps.rounding(side, name) for name in judged] for side in SIDES}
+    left = {side: known.flipped_in_float32(own) for side, own in gaps.items()}
     return tuple(
-        Culprit(RUNG, WHOLE, side, max(own), f"{FLOAT32_ALONE} {min(own):.1e} in every tensor")
+        Culprit(RUNG, WHOLE, side, max(own), f"{FLOAT32_ALONE} {left[side]:.1e} in every tensor")
         for side, own in gaps.items()
-        if max(own) == np.inf or min(own) > STEP_CLOSEST
+        if max(own) == np.inf or left[side] > STEP_CLOSEST
     )
 
 
@@ -459,9 +471,9 @@ def sentence(
     text = f"{total}/{total} tensors after {counts} steps; worst {error:.1e} at {worst[1]}"
     notes = []
     if steps.variances:
-        notes.append("running variances n/(n-1) apart, as known")
+        notes.append(known.RUNNING_VARIANCE.note)
     if apart := steps.apart(1):
-        notes.append(f"{len(apart)} biases without a gradient left out")
+        notes.append(f"{len(apart)} {known.DEAD_BIAS.note}")
     return "; ".join([text, *notes])
 
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from common import reference
 from common.losses import wide
-from compare import isolate
+from compare import isolate, known
 from compare.checks.gradients import error as gradient_error
 from compare.checks.gradients import expected_keys, untied
-from compare.evidence import SIDES, Array, Evidence, dead_biases, relative_error
+from compare.evidence import SIDES, Array, Evidence, relative_error
 from compare.thresholds import (
     FORWARD_FLOAT64,
     GRADIENT_FLOAT64,
@@ -20,6 +20,7 @@ from compare.verdict import Check, Culprit, Verdict, first_of, merged
 
 ID, RUNG = "training", 4
 Finding = tuple[str, str, float | None]  # fault, cause, error that the cause leaves
+KEPT = {True: "unbiased", False: "biased"}
 FROZEN = {"batch_norm": "bn-frozen", "dropout": "dropout-missing"}  # the cause's id
 
 
@@ -66,7 +67,7 @@ def pair_error(found: Evidence, name: str) -> float:
 
 def gradient_errors(found: Evidence) -> dict[str, float]:
     """Every gradient's relative error between the sides, ties and dead biases left out."""
-    dead = {f"gradient:{name}" for name in dead_biases(found.spec)}
+    dead = {f"gradient:{name}" for name in known.dead_biases(found.spec)}
     keys = [key for key in expected_keys(found) if key not in dead]
     return {key: gradient_error(found, key, "float64", untied(found, key)) for key in keys}
 
@@ -130,8 +131,7 @@ def frozen(found: Evidence, side: str, name: str) -> tuple[str, float | None]:
 def statistics_fault(found: Evidence, side: str, name: str) -> Finding:
     """What is wrong with a batch norm's running statistics, the cause, the error left by it.
 
-    PyTorch keeps the unbiased running variance, n / (n - 1) times the batch's own, and Keras the
-    batch's own: either is right.
+    Each framework keeps its own running variance (known.RUNNING_VARIANCE); the other's is a fault.
     """
     layer, trace = found.spec[name], found.traces[side, "float64"]
     if layer.op != "batch_norm":
@@ -141,17 +141,24 @@ def statistics_fault(found: Evidence, side: str, name: str) -> Finding:
         return "", "", None
     x, keep = wide(sources[0]), layer.settings["keep"]
     axes, n = (0, *range(2, x.ndim)), x.size // x.shape[1]
-    for which, batch, factors in (
-        ("mean", x.mean(axes), (1.0,)),
-        ("var", x.var(axes), (1.0, n / (n - 1))),
+    for which, batch, factor, other in (
+        ("mean", x.mean(axes), 1.0, 1.0),
+        ("var", x.var(axes), known.variance_factor(side, n), known.other_variance_factor(side, n)),
     ):
         before = wide(found.weights[f"{name}.{which}"])
         after = trace.arrays.get(f"statistic:{name}.{which}")
         if after is None:
             return f"has no running {which}", "", None
-        errors = [relative_error(after - keep * before, (1 - keep) * batch * f) for f in factors]
-        if min(errors) > STATISTIC_FLOAT64:
-            return moved_otherwise(which, keep, after - before, batch * factors[-1] - before)
+        brought, own = after - keep * before, (1 - keep) * batch
+        if relative_error(brought, own * factor) > STATISTIC_FLOAT64:
+            left = relative_error(brought, own * other)
+            if left <= STATISTIC_FLOAT64:
+                return (
+                    f"keeps the {KEPT[other > 1]} running variance",
+                    "bn-running-var-biased",
+                    left,
+                )
+            return moved_otherwise(which, keep, after - before, batch * factor - before)
     return "", "", None
 
 
@@ -177,5 +184,5 @@ def sentence(found: Evidence, errors: dict[str, float], worst: str, wrong: list[
         f"{drops} dropouts" if drops else "",
     ]
     also = "".join(f", {text}" for text in held if text)
-    known = "; running variances n/(n-1) apart, as known" if norms else ""
-    return f"{len(errors)}/{len(errors)} layers{also}; worst {errors[worst]:.1e} at {worst}{known}"
+    apart = f"; {known.RUNNING_VARIANCE.note}" if norms else ""
+    return f"{len(errors)}/{len(errors)} layers{also}; worst {errors[worst]:.1e} at {worst}{apart}"

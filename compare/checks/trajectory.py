@@ -13,16 +13,16 @@ from common.diary import DIRECTIONS, sketch
 from common.result import mean_over_samples
 from common.spec import shapes
 from common.updates import clipped, update
+from compare import known
 from compare.evidence import (
     LOCKSTEPS,
     SIDES,
     Array,
     Evidence,
     Lockstep,
-    dead_biases,
     relative_error,
 )
-from compare.lockstep import BATCH, IMAGES, recipe_of
+from compare.lockstep import BATCH, IMAGES, NUDGED, recipe_of
 from compare.thresholds import (
     ENVELOPE,
     HORIZON,
@@ -85,7 +85,7 @@ class Walk:
     def __init__(self, taken: Lockstep) -> None:
         self.taken, self.spec = taken, taken.spec
         self.recipe = recipe_of(taken.recipe)
-        self.dead = dead_biases(self.spec)
+        self.dead = known.dead_biases(self.spec)
         self.norms = {layer.name: layer for layer in self.spec.layers if layer.op == "batch_norm"}
         self.initial = {name: sketch(array) for name, array in taken.initial.items()}
 
@@ -144,16 +144,16 @@ class Walk:
         before = np.concatenate([self.initial[self.of(key)][None], noted[:-1]])
         brought = noted - keep * before
         if which == "var":
-            ratio = 1.0 if role == "keras" else self.unbiased(layer)[:, None]
-            return np.asarray(brought / ratio)
+            return np.asarray(brought / self.factors(role, layer)[:, None])
         return np.asarray(brought - (1 - keep) * self.shifted(role, layer))
 
-    def unbiased(self, layer: str) -> Array:
-        """n / (n - 1) of each step's batch: PyTorch keeps the unbiased running variance."""
-        places = prod(shapes(self.spec)[layer][1:])
+    def factors(self, role: str, layer: str) -> Array:
+        """What each step's variance was multiplied by on its way in (known.RUNNING_VARIANCE)."""
+        places, side = prod(shapes(self.spec)[layer][1:]), NUDGED if role == "nudged" else role
         full, last = divmod(IMAGES, BATCH)
-        sizes = np.array([*[BATCH] * full, *([last] if last else [])]) * places
-        return np.tile(sizes / (sizes - 1), LOCKSTEPS // len(sizes))
+        sizes = [size * places for size in [*[BATCH] * full, *([last] if last else [])]]
+        factors = np.array([known.variance_factor(side, size) for size in sizes])
+        return np.tile(factors, LOCKSTEPS // len(sizes))
 
     def shifted(self, role: str, layer: str) -> Array | float:
         """The bias in front of a batch norm as each step found it: no loss depends on it."""
@@ -189,10 +189,10 @@ class Walk:
 
     def slots(self, side: str, name: str) -> dict[str, Array]:
         """What the optimizer remembered of a tensor: (steps, samples) by the slot's name."""
-        known = {key: rows for key, rows in self.taken.diaries[side].items() if "slot:" in key}
+        noted = {key: rows for key, rows in self.taken.diaries[side].items() if "slot:" in key}
         return {
             key.split(":")[1]: rows[:, DIRECTIONS:]
-            for key, rows in known.items()
+            for key, rows in noted.items()
             if self.of(key) == name
         }
 
@@ -291,7 +291,7 @@ def horizon(taken: Lockstep, role: str) -> int:
 def sentence(walk: Walk, worst: Gap) -> str:
     """One line on a hundred equal steps."""
     apart, alone = (horizon(walk.taken, role) for role in ("keras", "nudged"))
-    dead = f"; {len(walk.dead)} biases without a gradient left out" if walk.dead else ""
+    dead = f"; {len(walk.dead)} {known.DEAD_BIAS.note}" if walk.dead else ""
     own = float(walk.envelope[worst.step])
     chaos = f" (one side from itself {own:.1e})" if worst.error > TRAJECTORY_FLOAT64 else ""
     return (

@@ -8,7 +8,7 @@ the catalogue of variants is tried (compare/variants.py). What nothing explains 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.graph import Moves, Node, back, moved
+from common.graph import Moves, Node, back, fed, moved, noise
 from common.job import Repair, Unit
 from common.operations import DEFAULTS, computable, compute, in_float32
 from common.spec import Layer
@@ -24,7 +24,7 @@ from compare import fixes
 from compare.causes import FLOAT64, proven
 from compare.evidence import relative_error
 from compare.ports.cuts import Cut, Part, by_rank, part, way_by_value, ways_between
-from compare.ports.judge import Fault
+from compare.ports.judge import Fault, gradient_error, part_gradients
 from compare.ports.looks import Look
 from compare.ports.verify import OUTPUT, Seen
 from compare.thresholds import FORWARD_FLOAT64, GRADIENT_FLOAT64
@@ -100,7 +100,7 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
     if fault.part.startswith(OUTPUT) and fault.part not in seen.parts:
         return returned(seen, fault)
     if fault.part in seen.parts and fault.rung == 5:
-        return [gradient_cause(seen, fault, number)]
+        return [gradient_cause(seen, fault)]
     if fault.rung not in (1, 3) or fault.part not in seen.parts:
         return [Cause(before=fault.error)]
     with np.errstate(all="ignore"):
@@ -147,45 +147,17 @@ def returned(seen: Seen, fault: Fault) -> list[Cause]:
     return [replace(cause, repairs=()) for cause in found]
 
 
-def gradient_cause(seen: Seen, fault: Fault, number: int) -> Cause:
+def gradient_cause(seen: Seen, fault: Fault) -> Cause:
     """What one side's part does to the gradient that the other's does not."""
     cut = seen.cut_of(fault.part)
-    mine = part(seen.torch.net, cut.torch, seen.cuts.by_torch)
-    feeds: dict[str, tuple[str, Moves]] = {s: (f"value:{s}", ()) for s in mine.sources}
-    reached: dict[str, tuple[str, Moves]] = {cut.torch: (f"gradient:{cut.torch}", ())}
-    unit = Unit("part", mine.names, feeds, (cut.torch,), reached)
-    ours = seen.room.replay("torch", f"backward-{number}", [unit], source_of(seen))
-    due, got = ours.by_unit.get("part", {}), seen.replayed.by_unit.get(fault.part, {})
-    for key, a, b in pairs_of_gradients(seen, due, got):
-        if a is not None and b is not None and relative_error(b, a) <= GRADIENT_FLOAT64:
+    reached = fed({}, noise(cut.torch, seen.torch.value(cut.torch).shape))
+    for name, ours, theirs in part_gradients(seen, fault.part):
+        if gradient_error(seen, name, ours, theirs, seen.parts[fault.part]) <= GRADIENT_FLOAT64:
             continue
-        found = against(key, a, b, seen.torch.arrays[f"gradient:{cut.torch}"])
+        found = against(name, ours, theirs, reached)
         if found.id is not None:
             return replace(found, before=fault.error)
     return Cause(before=fault.error)
-
-
-def pairs_of_gradients(
-    seen: Seen, due: Mapping[str, Array], got: Mapping[str, Array]
-) -> Iterator[tuple[str, Array | None, Array | None]]:
-    """Of what a part reads and holds: PyTorch's, and Keras' in PyTorch's axes."""
-    known = {c.torch: c for c in seen.moves.carried}
-    for key, a in due.items():
-        if key.startswith("gradient:"):
-            cut = seen.cuts.by_torch.get(key.removeprefix("gradient:"))
-            b = got.get(f"gradient:{cut.keras}") if cut else None
-            if cut is not None:
-                yield cut.torch, a, moved(b, cut.moves) if b is not None else None
-        elif key.startswith("gradient-of:"):
-            carried = known.get(key.removeprefix("gradient-of:"))
-            b = got.get(f"gradient-of:{carried.keras}") if carried else None
-            if carried is not None:
-                yield carried.torch, a, moved(b, carried.moves) if b is not None else None
-    for key, b in got.items():
-        if key.startswith("gradient:"):
-            cut = seen.cuts.by_keras.get(key.removeprefix("gradient:"))
-            if cut is not None and f"gradient:{cut.torch}" not in due:
-                yield cut.torch, None, moved(b, cut.moves)
 
 
 def against(name: str, a: Array | None, b: Array | None, reached: Array) -> Cause:

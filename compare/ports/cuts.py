@@ -78,11 +78,30 @@ def find(
         cuts.add(cut)
     for cut in equal_values(torch, keras, cuts, pairs, ours, theirs):
         cuts.add(cut)
+    same_again = met_again(keras, cuts)
     for cut in made_by_pairs(torch.graph, keras.graph, cuts, pairs):
-        cuts.add(cut)
+        if cut.keras not in same_again:
+            cuts.add(cut)
     for cut in neighbours(torch, keras, cuts):
-        cuts.add(cut)
+        if cut.keras not in same_again:
+            cuts.add(cut)
     return cuts
+
+
+def met_again(keras: Net, cuts: Cuts) -> set[str]:
+    """Values from which every way leads to one that is equal on both sides: no cut is needed there.
+
+    The ports may do the same in another order, a maximum before a ReLU or behind it.
+    """
+    outputs = set(keras.graph.outputs.values())
+    found: set[str] = set()
+    for node in reversed(keras.graph.nodes):
+        for value in node.writes:
+            made = [v for reader in keras.readers.get(value, []) for v in reader.writes]
+            on = all(v in cuts.by_keras or v in found for v in made)
+            if value not in outputs and value not in cuts.by_keras and made and on:
+                found.add(value)
+    return found
 
 
 def neighbours(torch: Net, keras: Net, cuts: Cuts) -> Iterator[Cut]:

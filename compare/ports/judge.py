@@ -6,7 +6,7 @@ No part is blamed for what came before it, and what all parts do right the whole
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common import reference
-from common.graph import Moves, Node, moved
-from common.job import Unit
+from common.graph import Node, moved
 from common.spec import Layer
 from compare.evidence import relative_error
 from compare.ports.cuts import Cut, Part, part, ways_between
@@ -415,17 +414,12 @@ def gradients(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[
         for name, row in rows.items()
         if row["forward"]["float64"] is None or not row["forward"]["float64"] <= FORWARD_FLOAT64
     }
-    of_values, of_tensors = handed_back(seen)
     faults, largest, compared = [], 0.0, 0
     for name, own in seen.parts.items():
-        if name in wrong_forward or name.startswith(OUTPUT):
+        if name in wrong_forward or not seen.same_size(seen.cut_of(name)):
             continue
-        if not seen.same_size(seen.cut_of(name)):
-            continue  # could not be run backward
-        error, what = part_gradient(seen, name, own, of_values, of_tensors, wrong_forward)
+        error, what = part_gradient(seen, name, own)
         rows[name]["gradient"]["float64"] = error
-        if error is None:
-            continue
         compared += 1
         if error <= GRADIENT_FLOAT64:
             largest = max(largest, error)
@@ -434,93 +428,60 @@ def gradients(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[
             faults.append(Fault(5, *titles, error, f"hands back another gradient of {what}", name))
     verdict = Verdict.DIFFERENT if faults else Verdict.ROUNDING if largest else Verdict.SAME
     detail = f"{compared} parts hand back the same: at most {largest:.1e} apart"
+    if wrong_forward:
+        detail += f"; {len(wrong_forward)} that err forward were not asked"
     said = faults[0].detail if faults else detail
     cover = (compared, len(seen.parts) - len(wrong_forward))
     return Check("gradients", 5, verdict, said, largest, GRADIENT_FLOAT64, coverage=cover), faults
 
 
-def handed_back(seen: Seen) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Sums over all parts: value of Keras -> gradient, tensor of Keras -> gradient."""
-    values: dict[str, Array] = {}
-    held: dict[str, Array] = {}
-    for left in seen.replayed.by_unit.values():
-        for what, array in left.items():
-            if what.startswith("gradient-of:"):
-                total, name = held, what.removeprefix("gradient-of:")
-            elif what.startswith("gradient:"):
-                total, name = values, what.removeprefix("gradient:")
-            else:
-                continue
-            total[name] = total[name] + array if name in total else array
-    return values, held
-
-
-def part_gradient(
-    seen: Seen,
-    name: str,
-    own: Part,
-    of_values: Mapping[str, Array],
-    of_tensors: Mapping[str, Array],
-    excused: Iterable[str],
-) -> tuple[float | None, str]:
-    """The largest error of what one part hands back, and of what; None: no gradient reaches it.
-
-    Where several parts read a value their sum is compared; a part that errs is then found by its
-    own share, since the others of that sum are compared with their own other readers.
-    """
-    cut = seen.cut_of(name)
-    if f"gradient:{cut.torch}" not in seen.torch.arrays:
-        return None, ""
+def part_gradient(seen: Seen, name: str, own: Part) -> tuple[float, str]:
+    """The largest error of what one part hands back of random numbers, and of what."""
     worst_error, worst_name = 0.0, ""
-    readers = readers_of(seen)
-    for source in own.sources:
-        if set(readers[source]) & set(excused):
-            continue
-        origin = seen.cuts.by_keras[source]
-        due = seen.torch.arrays.get(f"gradient:{origin.torch}")
-        got = of_values.get(source)
-        error = gradient_error(seen, got, due, origin, own)
-        if error > GRADIENT_FLOAT64 and len(readers[source]) > 1:
-            error = own_share(seen, name, source, origin)
+    for what, ours, theirs in part_gradients(seen, name):
+        error = gradient_error(seen, what, ours, theirs, own)
         if error > worst_error:
-            worst_error, worst_name = error, origin.torch
-    for tensor in dict.fromkeys(t for node in own.nodes for t in node.tensors.values()):
-        found = tensor_error(seen, tensor, of_tensors)
-        if found is not None and found > worst_error:
-            worst_error, worst_name = found, tensor
+            worst_error, worst_name = error, what
     return worst_error, worst_name
 
 
-def readers_of(seen: Seen) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for name, own in seen.parts.items():
-        for source in own.sources:
-            found.setdefault(source, []).append(name)
-    return found
+def part_gradients(seen: Seen, name: str) -> Iterator[tuple[str, Array | None, Array | None]]:
+    """Of all that a part reads and holds: PyTorch's, and Keras' in PyTorch's axes."""
+    due, got = (replay.by_unit.get(name, {}) for replay in (seen.torch_replayed, seen.replayed))
+    told = set()
+    for key, theirs in got.items():
+        word, _, value = key.partition(":")
+        if word == "gradient" and value in seen.cuts.by_keras:
+            cut = seen.cuts.by_keras[value]
+            ours, moves = f"gradient:{cut.torch}", cut.moves
+        elif word == "gradient-of" and value in seen.carried:
+            ours, moves = f"gradient-of:{seen.carried[value].torch}", seen.carried[value].moves
+        else:
+            continue
+        told.add(ours)
+        yield ours.partition(":")[2], due.get(ours), moved(theirs, moves)
+    for key, array in due.items():
+        word, _, value = key.partition(":")
+        known = seen.cuts.by_torch if word == "gradient" else seen.carried_from
+        if word in ("gradient", "gradient-of") and key not in told and value in known:
+            yield value, array, None
 
 
-def gradient_error(
-    seen: Seen, got: Array | None, due: Array | None, origin: Cut, own: Part
-) -> float:
-    """Of the gradient of a value. One that does not exist is zero."""
-    if got is None and due is None:
-        return 0.0
-    if due is None:
-        assert got is not None
-        return 0.0 if not np.any(got) else float("inf")
-    if got is None:
-        return 0.0 if not np.any(due) else float("inf")
-    try:
-        mine = moved(got, origin.moves)
-    except ValueError:
-        return float("inf")
-    if due.dtype != np.float64 or mine.dtype != np.float64:
+def gradient_error(seen: Seen, what: str, due: Array | None, got: Array | None, own: Part) -> float:
+    """Of one gradient, of a value or a tensor. One that does not exist is zero."""
+    if due is None or got is None:
+        other = due if due is not None else got
+        return 0.0 if other is None or not np.any(other) else float("inf")
+    if due.dtype != np.float64 or got.dtype != np.float64:
         return 0.0  # held in fewer bits: judged where that is told
-    error = relative_error(mine, due)
-    if error > GRADIENT_FLOAT64 and mine.shape == due.shape:
-        tied = ties(seen, own, origin)
-        if tied is not None:
-            error = relative_error(np.where(tied, 0, mine), np.where(tied, 0, due))
+    error = relative_error(got, due)
+    if error > GRADIENT_FLOAT64 and got.shape == due.shape:
+        if what in seen.cuts.by_torch:
+            tied = ties(seen, own, seen.cuts.by_torch[what])
+            if tied is not None:
+                error = relative_error(np.where(tied, 0, got), np.where(tied, 0, due))
+        elif nothing_depends(seen, what, due, got):
+            return 0.0
     return error
 
 
@@ -539,60 +500,17 @@ def ties(seen: Seen, own: Part, origin: Cut) -> Array | None:
     return reference.ties(layer, x)
 
 
-def tensor_error(seen: Seen, tensor: str, of_tensors: Mapping[str, Array]) -> float | None:
-    """Of the gradient of a tensor that both have; None: it was not carried, or has none."""
-    carried = next((c for c in seen.moves.carried if c.keras == tensor), None)
-    if carried is None or not seen.torch.graph.tensors[carried.torch].trainable:
-        return None
-    due, got = seen.torch.arrays.get(f"gradient-of:{carried.torch}"), of_tensors.get(tensor)
-    if due is None or got is None:
-        absent = [x for x in (due, got) if x is not None and np.any(x)]
-        return float("inf") if absent else None
-    error = relative_error(moved(got, carried.moves), due)
-    if error > GRADIENT_FLOAT64 and nothing_depends(seen, carried.torch, due, got):
-        return 0.0
-    return error
-
-
 def nothing_depends(seen: Seen, name: str, due: Array, got: Array) -> bool:
     """Whether a gradient is rounding on both sides: that of a bias before a softmax's shift."""
     layer = name.rpartition(".")[0]
     others = [
         float(np.abs(array).max(initial=0.0))
-        for key, array in seen.torch.arrays.items()
+        for left in seen.torch_replayed.by_unit.values()
+        for key, array in left.items()
         if key.startswith(f"gradient-of:{layer}.")
     ]
     largest = max(others, default=0.0)
     return max(float(np.abs(x).max(initial=0.0)) for x in (due, got)) < 1e-12 * largest
-
-
-def own_share(seen: Seen, name: str, source: str, origin: Cut) -> float:
-    """One part's own share of a gradient, against the same part of the PyTorch port."""
-    ours = torch_shares(seen)
-    cut = seen.cut_of(name)
-    due = ours.by_unit.get(cut.torch, {}).get(f"gradient:{origin.torch}")
-    got = seen.replayed.by_unit.get(name, {}).get(f"gradient:{source}")
-    if due is None and got is None:
-        return 0.0
-    if due is None or got is None:
-        return float("inf")
-    return relative_error(moved(got, origin.moves), due)
-
-
-def torch_shares(seen: Seen) -> Replay:
-    """The PyTorch port's own parts, run backward, where sums differ; worked out once."""
-    shared = {s for s, names in readers_of(seen).items() if len(names) > 1}
-    units = []
-    for name, own in seen.parts.items():
-        cut = seen.cut_of(name)
-        if not shared & set(own.sources) or f"gradient:{cut.torch}" not in seen.torch.arrays:
-            continue
-        mine = part(seen.torch.net, cut.torch, seen.cuts.by_torch)
-        feeds: dict[str, tuple[str, Moves]] = {s: (f"value:{s}", ()) for s in mine.sources}
-        reached: dict[str, tuple[str, Moves]] = {cut.torch: (f"gradient:{cut.torch}", ())}
-        units.append(Unit(cut.torch, mine.names, feeds, (cut.torch,), reached))
-    source = seen.room.path("torch", "look-float64")
-    return seen.room.replay("torch", "shares-float64", units, source)
 
 
 # -------------------------------------------------------------------------------------- training
@@ -646,12 +564,7 @@ def in_training(seen: Seen, modal: list[str]) -> tuple[Replay, Replay]:
             "given": seen.given.get(side, ""),
         }
         seen.room.look(side, "training-look", training=True, **kept)
-    units = []
-    for name in modal:
-        cut = seen.cut_of(name)
-        mine = part(seen.torch.net, cut.torch, seen.cuts.by_torch)
-        feeds: dict[str, tuple[str, Moves]] = {v: (f"value:{v}", ()) for v in mine.sources}
-        units.append(Unit(name, mine.names, feeds, (cut.torch,), {}))
+    units = seen.torch_units(False, modal)
     ours = seen.room.replay("torch", "training-replay", units, source, training=True)
     parts = seen.units(gradients=False, only=frozenset(modal))
     theirs = seen.room.replay("keras", "training-replay", parts, source, training=True)
@@ -846,15 +759,6 @@ def blindness(seen: Seen) -> Iterator[str]:
         y = seen.torch.value(seen.torch.graph.outputs[ours])
         if y.size > 1 and y.min() == y.max():
             yield f"torch's output {ours} is {y.flat[0]:g} everywhere"
-    dead = [
-        c.torch
-        for c in seen.moves.carried
-        if seen.torch.graph.tensors[c.torch].trainable
-        and f"gradient-of:{c.torch}" in seen.torch.arrays
-        and not np.any(seen.torch.arrays[f"gradient-of:{c.torch}"])
-    ]
-    if dead:
-        yield f"{len(dead)} tensors change no output on this probe: {', '.join(dead[:3])}"
 
 
 def by(shape: tuple[int, ...]) -> str:

@@ -8,7 +8,7 @@ then every part of the Keras port runs alone on PyTorch's numbers (compare/ports
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from common import tensors
 from common.errors import DataError, UsageError
-from common.graph import Graph, Moves, back, moved
+from common.graph import Moves, back, moved, noise
 from common.job import Load, Unit
 from compare.folder import RunFolder, read_json, write_json
 from compare.ports import cuts, pairing, transfer
@@ -88,6 +88,16 @@ class Seen:
             for side in SIDES
         }
 
+    @cached_property
+    def carried(self) -> dict[str, transfer.Carried]:
+        """By the name of the Keras tensor."""
+        return {c.keras: c for c in self.moves.carried}
+
+    @cached_property
+    def carried_from(self) -> dict[str, transfer.Carried]:
+        """By the name of the PyTorch tensor."""
+        return {c.torch: c for c in self.moves.carried}
+
     def tensor_file(self, side: str, name: str) -> tuple[str, str]:
         """Where a tensor lies: a file, and its key there."""
         if side in self.given and name in tensors.load(Path(self.given[side])):
@@ -136,11 +146,10 @@ class Seen:
             if any(source not in self.cuts.by_keras for source in own.sources):
                 continue  # reads what nothing stands for: the judge says so
             cut = self.cut_of(name)
-            reached = f"gradient:{cut.torch}"
             back_in: dict[str, tuple[str, Moves]] = {}
-            known = reached in self.torch.arrays and not name.startswith(OUTPUT)
-            if gradients and known and self.same_size(cut):
-                back_in = {cut.keras: (reached, self.to_keras(cut))}
+            if gradients and self.same_size(cut):
+                shape = self.torch.value(cut.torch).shape
+                back_in = {cut.keras: (noise(cut.torch, shape), self.to_keras(cut))}
             feeds = {
                 source: (
                     f"value:{self.cuts.by_keras[source].torch}",
@@ -149,6 +158,20 @@ class Seen:
                 for source in own.sources
             }
             made.append(Unit(name, own.names, feeds, (self.target(name),), back_in))
+        return made
+
+    def torch_units(self, gradients: bool, only: Collection[str] | None = None) -> list[Unit]:
+        """The parts of the PyTorch port that make the same values, by the names of Keras' parts."""
+        made = []
+        for name in self.parts if only is None else only:
+            cut = self.cut_of(name)
+            mine = part(self.torch.net, cut.torch, self.cuts.by_torch)
+            feeds: dict[str, tuple[str, Moves]] = {s: (f"value:{s}", ()) for s in mine.sources}
+            shape = self.torch.value(cut.torch).shape
+            back_in: dict[str, tuple[str, Moves]] = {}
+            if gradients and mine.nodes:
+                back_in = {cut.torch: (noise(cut.torch, shape), ())}
+            made.append(Unit(name, mine.names, feeds, (cut.torch,), back_in))
         return made
 
     def same_size(self, cut: Cut) -> bool:
@@ -165,6 +188,12 @@ class Seen:
         """Every part of the Keras port alone, in float64, in evaluation mode."""
         source = self.room.path("torch", "look-float64")
         return self.room.replay("keras", "replay-float64", self.units(gradients=True), source)
+
+    @cached_property
+    def torch_replayed(self) -> Replay:
+        """What every part of the PyTorch port hands back."""
+        source = self.room.path("torch", "look-float64")
+        return self.room.replay("torch", "replay-float64", self.torch_units(True), source)
 
     @cached_property
     def torch_float32(self) -> Look:
@@ -223,13 +252,10 @@ def seen(request: Request, room: Room) -> Seen:
     pairs = pairing.paired(graphs["torch"], graphs["keras"], request.map, request.names)
     moves = transfer.transfer(pairs, graphs["torch"], graphs["keras"])
     given = weights(request, room, first, pairs, moves)
-    outputs = list(zip(graphs["torch"].outputs, graphs["keras"].outputs, strict=False))
-    gradients = directions(request, room, graphs["torch"], outputs)
+    outputs = paired_outputs(graphs["torch"].outputs, graphs["keras"].outputs)
 
     def look(side: str) -> Look:
-        back_in = gradients if side == "torch" else ""
-        given_to = given.get(side, "")
-        return room.look(side, "look-float64", given=given_to, tensors=False, gradients=back_in)
+        return room.look(side, "look-float64", given=given.get(side, ""), tensors=False)
 
     def look_float32(side: str) -> Look:
         kept = {"given": given.get(side, ""), "tensors": False, "values": side == "torch"}
@@ -252,7 +278,7 @@ def seen(request: Request, room: Room) -> Seen:
             request, room, pairs, moves, **looks, outputs=outputs, first=first, given=given
         )
         found.environments = environments
-    found.replayed  # noqa: B018  # asks the worker
+    both(lambda side: found.torch_replayed if side == "torch" else found.replayed)
     both(look_float32)
     found.replayed_float32  # noqa: B018
     return found
@@ -275,6 +301,13 @@ def check(request: Request) -> None:
             raise UsageError(f"--{side}-weights {path}: there is no such file")
     if request.probe is not None:
         given_probe(request)
+
+
+def paired_outputs(torch: Collection[str], keras: Collection[str]) -> list[tuple[str, str]]:
+    """By their names where both give the same ones, as dicts do; else in order."""
+    if set(torch) == set(keras):
+        return [(name, name) for name in torch]
+    return list(zip(torch, keras, strict=False))
 
 
 def other_orders(found: Seen) -> dict[str, Moves]:
@@ -431,17 +464,6 @@ def drawn(rng: np.random.Generator, initial: Array, holder: Holder | None, role:
     if role == "var":
         return rng.uniform(0.5, 1.5, size=initial.shape)
     return np.asarray(initial + 0.1 * noise)
-
-
-def directions(request: Request, room: Room, torch: Graph, outputs: list[tuple[str, str]]) -> str:
-    """A file of what is sent back into each output of the PyTorch port: random numbers."""
-    rng = np.random.default_rng((request.seed, 2))
-    batch = len(tensors.load(Path(room.probe()))["0"])
-    reach = {
-        name: rng.normal(size=(batch, *torch.shapes[torch.outputs[name]])).astype(np.float32)
-        for name, _ in outputs
-    }
-    return room.save("directions", reach)
 
 
 def note(request: Request, folder: Path) -> None:

@@ -59,6 +59,26 @@ class FrozenFromHere(Dropping):
         return self.fc(self.drop2(self.flatten(self.pool(x))))
 
 
+class UnbiasedNorm(layers.BatchNormalization):
+    """It keeps the unbiased running variance, as PyTorch does."""
+
+    settings = {"eps": 1e-5, "keep": 0.9}
+
+    def call(self, x, training=None):
+        old = self.momentum * keras.ops.copy(self.moving_variance)
+        y = super().call(x, training=training)
+        if training:
+            n = keras.ops.cast(keras.ops.size(x) // x.shape[-1], old.dtype)
+            self.moving_variance.assign(old + (self.moving_variance - old) * n / (n - 1))
+        return y
+
+
+class OtherVariance(Dropping):
+    def __init__(self):
+        super().__init__()
+        self.bn1 = UnbiasedNorm(epsilon=1e-5, momentum=0.9)
+
+
 class DropsOnItsOwn(Dropping):
     """A mask that no other framework can know."""
 

@@ -44,6 +44,25 @@ class FrozenNorm(Dropping):
         return self
 
 
+class BiasedNorm(nn.BatchNorm2d):
+    """It keeps the biased running variance, as Keras does."""
+
+    def forward(self, x):
+        before = self.running_var.clone()
+        y = super().forward(x)
+        if self.training:
+            n, old = x.numel() // x.shape[1], (1 - self.momentum) * before
+            biased = old + (self.running_var - old) * (n - 1) / n
+            self.running_var.data.copy_(biased)  # .data: the way back reads it no more
+        return y
+
+
+class OtherVariance(Dropping):
+    def __init__(self):
+        super().__init__()
+        self.bn1 = BiasedNorm(4, eps=1e-5, momentum=0.1)
+
+
 class DropsOnItsOwn(Dropping):
     """A mask that no other framework can know."""
 
