@@ -36,11 +36,12 @@ class Node:
     layer: str = ""  # path of the innermost layer that ran it
     place: str = ""  # "net.py:31", the innermost line that is no framework's; empty: there is none
     inner: tuple[str, ...] = ()  # the nodes that ran, where several are taken as one
+    virtual: bool = False  # whether another node runs this one, too
 
     @property
     def ran(self) -> tuple[str, ...]:
         """The nodes that ran, in order."""
-        return self.inner or (self.name,)
+        return () if self.virtual else self.inner or (self.name,)
 
 
 @dataclass(frozen=True)

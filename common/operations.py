@@ -22,7 +22,9 @@ from common.spec import Layer
 Array = NDArray[Any]
 Settings = Mapping[str, Any]
 Op = Callable[[Settings, Sequence[Array], Mapping[str, Array]], Array]
-CONSTANTS = {"slope", "alpha", "operand", "scale", "offset", "low", "high", "eps"}
+CONSTANTS = {
+    "slope", "alpha", "operand", "scale", "offset", "low", "high", "eps", "mean", "variance",
+}  # fmt: skip
 
 
 def computable(kind: str) -> bool:
@@ -35,7 +37,7 @@ def compute(
     """One operation in float64. KeyError: it is not known; ValueError: something does not fit."""
     xs = [np.asarray(x, dtype=np.float64) for x in sources]
     held = {role: np.asarray(x, dtype=np.float64) for role, x in own.items()}
-    if kind in OPS:
+    if kind in OPS and (kind not in reference.OPS or "operand" in settings or kind in BROADER):
         return np.asarray(OPS[kind](settings, xs, held))
     return reference.apply(Layer("", kind, DEFAULTS.get(kind, {}) | dict(settings)), xs, held)
 
@@ -57,6 +59,7 @@ def done_before(repair: Repair, read: Array) -> Array:
     return moved(x, back(moves, (-1, *read.shape[1:])))
 
 
+BROADER = {"relu", "softmax", "max_pool", "global_avg_pool"}  # than the spec's ops of that name
 DEFAULTS: dict[str, dict[str, Any]] = {
     "conv": {"dilation": (1, 1), "groups": 1, "padding": ((0, 0), (0, 0)), "stride": (1, 1)},
     "max_pool": {"dilation": (1, 1), "padding": ((0, 0), (0, 0)), "ceil": False},
@@ -119,6 +122,24 @@ def scaled(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
     return np.asarray(xs[0] * a["scale"] + a.get("offset", 0.0))
 
 
+def operand(word: str) -> Op:
+    """With a number on either side."""
+
+    def op(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+        other = np.asarray(a["operand"], dtype=np.float64)
+        x, y = (other, xs[0]) if a.get("first") or a.get("side") == "left" else (xs[0], other)
+        return np.asarray(getattr(np, word)(x, y))
+
+    return op
+
+
+def normalise(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    """(x - mean) / the root of the variance, one number a channel or one for all."""
+    axes = (1, -1, *(1,) * (xs[0].ndim - 2))
+    mean, var = (np.asarray(a[k], dtype=np.float64).reshape(axes) for k in ("mean", "variance"))
+    return np.asarray((xs[0] - mean) / np.maximum(np.sqrt(var), 1e-7))
+
+
 def of(name: str) -> Op:
     """One of the activations."""
     return lambda a, xs, own: ACTIVATIONS[name](xs[0])
@@ -134,6 +155,11 @@ OPS: dict[str, Op] = {
     "global_avg_pool": global_avg_pool,
     "global_max_pool": global_max_pool,
     "rescale": scaled,
+    "normalise": normalise,
+    "add": operand("add"),
+    "subtract": operand("subtract"),
+    "multiply": operand("multiply"),
+    "divide": operand("divide"),
     "pad": pad,
     "silu": of("silu"),
     "selu": of("selu"),
@@ -147,14 +173,19 @@ OPS: dict[str, Op] = {
 }
 
 
+def shortened(value: Any) -> Any:
+    """Numbers as float32 holds them."""
+    if isinstance(value, (tuple, list)):
+        return tuple(shortened(each) for each in value)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(np.float32(value)) if number else value
+
+
 def in_float32(kind: str, settings: Settings, sources: Sequence[Array]) -> Array | None:
     """The same with its constants rounded to float32, as TensorFlow keeps some in a float64 net."""
     x = np.asarray(sources[0], dtype=np.float64)
     short = {
-        key: float(np.float32(value))
-        if key in CONSTANTS and isinstance(value, (int, float)) and not isinstance(value, bool)
-        else value
-        for key, value in settings.items()
+        key: shortened(value) if key in CONSTANTS else value for key, value in settings.items()
     }
     if kind == "gelu":
         if settings.get("approximate") == "tanh":

@@ -210,6 +210,9 @@ def parser() -> argparse.ArgumentParser:
     selfcheck = commands.add_parser("selfcheck", help="planted faults: is each one found?")
     selfcheck.add_argument("names", nargs="*", metavar="NAME", help="these files alone")
     selfcheck.add_argument("--quick", action="store_true", help="every fourth file alone")
+    selfcheck.add_argument(
+        "--ports", action="store_true", help="each as anybody's port: no spec, no names, by verify"
+    )
     add_workers(selfcheck)
     selfcheck.set_defaults(command=selfcheck_command)
 
@@ -550,7 +553,7 @@ def selfcheck_command(given: argparse.Namespace, arguments: list[str]) -> int:
     from compare import selfcheck
 
     check_outputs(given)
-    result = selfcheck.selfcheck(given.names, given.quick, given.quiet, given.timeout)
+    result = selfcheck.selfcheck(given.names, given.quick, given.quiet, given.timeout, given.ports)
     show(given, selfcheck.text(result), result)
     return int(result["exit_status"])
 

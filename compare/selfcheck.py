@@ -1,20 +1,19 @@
 """`compare selfcheck`: faults planted in right ports, and right ports that look wrong.
 
-Each file of tests/broken holds one fault and EXPECT: the side it is on, the pair of ports it is
-planted in ("spec"), the rung that must reject it, its layer and its cause; "takes" changes the
-recipe of that side, "feeds" its data. Each file of tests/correct holds a port that must pass.
+compare/suite.py says what the files hold. Most are judged by the ladder against their spec; pairs
+of files, and with `--ports` everything, by `compare verify`, which knows of no spec.
 """
 
 from __future__ import annotations
 
-import ast
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,8 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from common import specs, tensors, weights
-from common.errors import UsageError
+from common import tensors, weights
+from common.errors import CompareError, UsageError
 from common.job import Build, TraceJob, spec_of
 from common.recipe import Recipe
 from common.spec import Spec
@@ -31,70 +30,21 @@ from compare import evidence, kernels, lockstep
 from compare.checks import climb, step
 from compare.document import findings
 from compare.evidence import DTYPES, SIDES, STEPS, Array
+from compare.ports.trial import tried
 from compare.progress import Reporter
 from compare.report import rendered
-from compare.run import PORTS, prepare_steps, probe, probe_batch, step_job
+from compare.run import prepare_steps, probe, probe_batch, step_job
+from compare.suite import Case, cases, right_port, spec_path
 from compare.thresholds import FORWARD_FLOAT32, FORWARD_FLOAT64
 from compare.verdict import Verdict
 from compare.workers import Worker
 
 Document = dict[str, Any]
-TESTS = Path(__file__).parent.parent / "tests"
 RECIPE = Recipe("selfcheck", 1, 16, 0.05, momentum=0.9)
 SHARES = {"ops": (1.0, 0.3)}  # of the outputs of the pairs that have two
 QUICK = 4  # every fourth file
 EXACT = 0.95  # of the faults are found at the very layer
-
-
-@dataclass(frozen=True)
-class Case:
-    """One file: a fault, or a right port that looks wrong."""
-
-    name: str
-    kind: str  # "fault" or "correct"
-    side: str
-    spec: str  # of the pair it is planted in
-    port: str = ""  # "path/file.py:Port"; empty: the right one, trained or fed otherwise
-    rung: int | None = None
-    layer: str = ""
-    cause: str | None = None
-    recipe: dict[str, Any] = field(default_factory=dict)  # of both sides, over RECIPE
-    takes: dict[str, Any] = field(default_factory=dict)  # of its own side alone
-    feeds: str = ""  # a name of FEEDS
-
-
-def cases(kinds: Iterable[str] = ("fault", "correct")) -> list[Case]:
-    """Every file of both suites. UsageError where they were not installed."""
-    folders = {"fault": TESTS / "broken", "correct": TESTS / "correct"}
-    found = [read(path, k) for k in kinds for path in sorted(folders[k].glob("*.py"))]
-    if not found:
-        raise UsageError(f"selfcheck: expected its files in {TESTS}, as in a checkout; found none")
-    return found
-
-
-def read(path: Path, kind: str) -> Case:
-    """What a file's EXPECT says, without importing its framework."""
-    body = ast.parse(path.read_text()).body
-    (expect,) = [
-        ast.literal_eval(node.value)
-        for node in body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "EXPECT"
-    ]
-    has_port = any(isinstance(node, ast.ClassDef) and node.name == "Port" for node in body)
-    expect = {key: value for key, value in expect.items() if key in Case.__dataclass_fields__}
-    return Case(path.stem, kind, port=f"{path}:Port" if has_port else "", **expect)
-
-
-def spec_path(pair: str) -> str:
-    """The spec of a pair: a network's name, or a file of tests/ports."""
-    return pair if pair in specs.SPECS else f"{TESTS}/ports/{pair}_spec.py:{pair.upper()}"
-
-
-def right_port(pair: str, side: str) -> str:
-    """The right port of a pair."""
-    if pair in specs.SPECS:
-        return f"{PORTS[side]}.{specs.SPECS[pair].port}"
-    return f"{TESTS}/ports/{pair}_{side}.py:{pair.capitalize()}"
+NAMED = 0.85  # of the faults in ports without a spec are given their cause
 
 
 # ------------------------------------------------------------------------------ data of one side
@@ -329,13 +279,64 @@ def by_kernels(found: evidence.Evidence) -> Document:
     return {"kernels": said, "shows": shown}
 
 
+def by_verify(case: Case, workers: dict[str, Worker], room: Path, names: bool) -> Document:
+    """One row of the table: what `compare verify` says of a pair that it knows nothing of.
+
+    `names`: whether names that are alike may speak for two layers being one.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="pair-", dir=room))
+    try:
+        said = tried(case, workers, folder, names)
+    except CompareError as error:
+        said = {"verdict": f"error: {error}", "culprits": []}
+    finally:
+        shutil.rmtree(folder)
+    first = (said["culprits"] or [{}])[0]
+    layers, cause = [first[side] for side in SIDES if first.get(side)], first.get("cause")
+    detected = said["verdict"] == Verdict.DIFFERENT.value
+    agrees = said["verdict"] in {v.value for v in Verdict if v.agrees}
+    expected = {"layer": case.layer, "cause": case.cause} | case.as_port
+    return {
+        "name": case.name,
+        "kind": case.kind,
+        "verdict": said["verdict"],
+        "rung": first.get("rung"),
+        "layer": " | ".join(dict.fromkeys(layers)) or None,
+        "side": None,  # neither port is the right one
+        "cause": cause,
+        "expected": {"rung": None, "side": None} | expected,
+        "detected": detected,
+        "exact_layer": detected and expected["layer"] in {n for one in layers for n in parts(one)},
+        "right_cause": detected and cause is not None and cause == expected["cause"],
+        "wrong_cause": cause not in (None, expected["cause"]),
+        "false_alarm": case.kind == "correct" and not agrees,
+    }
+
+
+def parts(layers: str) -> set[str]:
+    """Names of the layers in a culprit's: "conv1, relu/max#2" -> conv1 and relu."""
+    return {name.partition("/")[0].partition("#")[0] for name in layers.split(", ")}
+
+
 def selfcheck(
-    names: Sequence[str] = (), quick: bool = False, quiet: bool = False, timeout: float = 600.0
+    names: Sequence[str] = (),
+    quick: bool = False,
+    quiet: bool = False,
+    timeout: float = 600.0,
+    ports: bool = False,
 ) -> Document:
-    """Both suites through real workers; `quick` takes every fourth file."""
-    chosen = [case for case in cases() if case.name in names or not names][:: QUICK if quick else 1]
-    if unknown := set(names) - {case.name for case in chosen}:
+    """Both suites through real workers; `quick` takes every fourth file.
+
+    `ports`: every fault as somebody's port without spec, names of layers counting for nothing.
+    """
+    known = cases()
+    if unknown := set(names) - {case.name for case in known}:
         raise UsageError(f"selfcheck: no file of tests/broken or tests/correct is {min(unknown)}")
+    if ports:
+        known = [case for case in known if case.port and (case.twin or case.kind == "fault")]
+    chosen = [case for case in known if case.name in names or not names][:: QUICK if quick else 1]
+    left_out = {c.name: c.not_a_port for c in chosen if ports and c.not_a_port}
+    chosen = [case for case in chosen if case.name not in left_out]
     rows = []
     with ExitStack() as stack:
         room = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -353,27 +354,35 @@ def selfcheck(
             for side in SIDES:
                 reporter.phase(side, f"{case.name} ({number + 1} of {len(chosen)})")
             began = time.perf_counter()
-            row = judged(case, bench.evidence(case))
+            if ports or case.twin:
+                row = by_verify(case, workers, room, names=not ports)
+            else:
+                row = judged(case, bench.evidence(case))
             rows.append(row | {"seconds": time.perf_counter() - began})
-    return summary(rows)
+    return summary(rows, left_out, NAMED if ports else 0.0)
 
 
-def summary(rows: list[Document]) -> Document:
-    """The totals, and the exit status that they make."""
+def summary(
+    rows: list[Document], left_out: dict[str, str] | None = None, named: float = 0.0
+) -> Document:
+    """The totals, and the exit status that they make. `named`: of the faults have their cause."""
     faults = [row for row in rows if row["kind"] == "fault"]
     correct = [row for row in rows if row["kind"] == "correct"]
     keys = ("detected", "exact_layer", "right_cause", "wrong_cause")
     counts = {key: sum(row[key] for row in faults) for key in keys}
     alarms = sum(row["false_alarm"] for row in correct)
     good = counts["detected"] == len(faults) and not alarms and not counts["wrong_cause"]
+    good = good and counts["exact_layer"] >= EXACT * len(faults)
+    good = good and counts["right_cause"] >= named * len(faults)
     return {
         "schema_version": 1,
         "kind": "selfcheck",
         "faults": {"total": len(faults), **counts},
         "correct": {"total": len(correct), "false_alarms": alarms},
-        "kernels": kernels.score(rows),
+        "kernels": kernels.score(row for row in rows if "kernels" in row),
         "rows": rows,
-        "exit_status": 0 if good and counts["exact_layer"] >= EXACT * len(faults) else 1,
+        "left_out": left_out or {},
+        "exit_status": 0 if good else 1,
     }
 
 
@@ -393,8 +402,9 @@ def text(document: Document) -> str:
         f"\n\nfaults   {faults['detected']} of {faults['total']} detected, "
         f"{faults['exact_layer']} at their very layer and side; cause named for "
         f"{faults['right_cause']}, wrongly for {faults['wrong_cause']}\n"
-        f"correct  {correct['false_alarms']} false alarms in {correct['total']}\n\n"
-        f"{kernel_table(document['kernels'])}\n"
+        f"correct  {correct['false_alarms']} false alarms in {correct['total']}\n"
+        + "".join(f"not seen in a port: {n} ({why})\n" for n, why in document["left_out"].items())
+        + (f"\n{kernel_table(document['kernels'])}\n" if not document["left_out"] else "")
     )
 
 
@@ -428,5 +438,13 @@ def remark(row: Document) -> str:
     if not row["detected"]:
         return "MISSED"
     expected = row["expected"]
-    missed = [f"{key} {expected[key]}" for key in SAID if row[key] != expected[key]]
+    missed = [f"{key} {expected[key]}" for key in SAID if not as_expected(row, key)]
     return "expected " + ", ".join(missed) if missed else ""
+
+
+def as_expected(row: Document, key: str) -> bool:
+    """Whether the row says what its file does; where the ports are anybody's, no rung or side."""
+    if key == "layer" and row["exact_layer"]:
+        return True
+    without_spec = row["expected"]["side"] is None
+    return bool(row[key] == row["expected"][key] or (without_spec and key in ("rung", "side")))

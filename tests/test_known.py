@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compare.activations import ACTIVATIONS
 
 from compare import known
-from compare.activations import ACTIVATIONS
 
 ROOT = Path(__file__).parent.parent
 IDS = [entry.id for entry in known.KNOWN]

@@ -8,10 +8,12 @@ import sys
 
 import pytest
 
-from compare import kernels, selfcheck
+from compare import kernels, selfcheck, suite
 
 NAMES = [kernel.name for kernel in kernels.KERNELS]
-FAULTS = selfcheck.cases(["fault"])
+FAULTS = suite.cases(["fault"])
+PAIRS = [case.name for case in suite.cases(["correct"]) if case.twin]
+EVERYDAY = [name for name in PAIRS if name not in ("deep",)][::2]  # half a minute of them
 OF_TRAINING = [
     case for case in FAULTS if case.spec == "dropping"
 ]  # the ladder's tests have no steps
@@ -48,6 +50,52 @@ def test_every_planted_fault_is_found_and_nineteen_of_twenty_at_their_very_layer
     assert faults["wrong_cause"] == 0
 
 
+@pytest.mark.parametrize(
+    "names", [EVERYDAY, pytest.param(PAIRS, marks=pytest.mark.slow)], ids=["half", "all"]
+)
+def test_right_pairs_that_look_wrong_pass(environment, names):
+    done = run(environment, *names, "--json", "-")
+    result = json.loads(done.stdout)
+    alarms = {r["name"]: (r["verdict"], r["layer"]) for r in result["rows"] if r["false_alarm"]}
+    assert done.returncode == 0, alarms or done.stderr
+    assert [row["name"] for row in result["rows"]] == names
+    assert result["correct"] == {"total": len(names), "false_alarms": 0}
+
+
+def test_there_are_pairs_enough_and_each_says_what_is_awkward_about_it():
+    assert len(PAIRS) >= 24
+    for name in PAIRS:
+        text = (suite.TESTS / "correct" / f"{name}_torch.py").read_text()
+        assert '"why": ' in text, name
+
+
+def test_faults_in_anybodys_ports_are_found_by_verify(environment):
+    names = ["keras_bn_eps", "keras_leaky_relu", "torch_kernel_flipped", "torch_stride"]
+    done = run(environment, *names, "--ports", "--json", "-")
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    counts = {key: len(names) for key in ("total", "detected", "exact_layer", "right_cause")}
+    assert result["faults"] == counts | {"wrong_cause": 0}
+
+
+@pytest.mark.slow
+def test_of_faults_in_anybodys_ports_all_are_found_and_most_are_named(environment):
+    done = run(environment, "--ports", "--json", "-")
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    faults, correct = result["faults"], result["correct"]
+    assert faults["detected"] == faults["total"] >= 60
+    assert faults["exact_layer"] >= 0.95 * faults["total"]
+    assert faults["right_cause"] >= 0.85 * faults["total"]
+    assert faults["wrong_cause"] == 0
+    assert correct == {"total": len(PAIRS), "false_alarms": 0}
+    assert faults["total"] + len(result["left_out"]) == sum(bool(case.port) for case in FAULTS)
+
+
+def test_names_of_layers_are_read_out_of_a_culprit():
+    assert selfcheck.parts("layer1.0.conv1, relu/max#2") == {"layer1.0.conv1", "relu"}
+
+
 def test_both_sides_and_every_rung_from_0_to_6_have_faults():
     assert {case.side for case in FAULTS} == {"torch", "keras"}
     assert {case.rung for case in FAULTS} == set(range(7))
@@ -80,6 +128,13 @@ def row(**changes):
 def test_one_miss_or_one_false_word_ends_in_exit_1(bad):
     assert selfcheck.summary([row()] * 30)["exit_status"] == 0
     assert selfcheck.summary([row()] * 30 + [row(**bad)])["exit_status"] == 1
+
+
+def test_fewer_than_85_of_100_causes_end_in_exit_1_where_they_are_asked_for():
+    unnamed = row(right_cause=False)
+    assert selfcheck.summary([row()] * 17 + [unnamed] * 3, named=0.85)["exit_status"] == 0
+    assert selfcheck.summary([row()] * 16 + [unnamed] * 4, named=0.85)["exit_status"] == 1
+    assert selfcheck.summary([row()] * 16 + [unnamed] * 4)["exit_status"] == 0
 
 
 def test_more_than_one_fault_of_twenty_at_another_layer_ends_in_exit_1():

@@ -32,6 +32,7 @@ from compare.variants import ANYWHERE, ROUNDING, VARIANTS, Case
 
 Array = NDArray[Any]
 KNOWN = "float32-constants"  # a known difference, which is no fault
+SMALL = 1e-6  # more than float32 holds of a number
 RIGHT = 1e-9  # a reference this close to a port computes what it computes
 STILL = {"identity", "dropout"}  # do nothing in evaluation
 PADDED = {"conv", "max_pool", "avg_pool"}
@@ -176,6 +177,10 @@ def against(name: str, a: Array | None, b: Array | None, reached: Array) -> Caus
         factor = float(np.vdot(a, b)) / square
         after = relative_error(b, factor * a)
         if after <= GRADIENT_FLOAT64:
+            sixth = float(np.float32(1 / 6)) * 6
+            if min(abs(factor - sixth), abs(factor - 1 / sixth)) <= GRADIENT_FLOAT64:
+                phrase = "PyTorch's backward pass of a hard sigmoid holds 1/6 in float32"
+                return Cause(KNOWN, phrase, None, 0.0)
             phrase = f"keras' gradient of {name} is {factor:.6g} times torch's"
             return Cause("gradient-scaled", phrase, None, after, (), tried)
     for side, x in (("keras", b), ("torch", a)):
@@ -411,13 +416,16 @@ def between_both(
     spoilt = not_all_numbers(middle)
     if spoilt is not None:
         return [spoilt]
+    constants = known_constants(seen, middle, keras)
+    if constants is not None:
+        return [constants]
     if len(torch) == len(keras) == 1:
         found = one(seen, middle, torch[0], keras[0])
         if found[0].id is not None and found[0].id != "other-layer":
             return found
-    short = in_short_format(seen, middle)
-    if short is not None:
-        return [short]
+    known = in_short_format(seen, middle)
+    if known is not None:
+        return [known]
     if len(torch) == 1:
         cause = by_catalogue(seen, middle, torch[0], "torch")
         if cause.id is not None:
@@ -430,6 +438,30 @@ def between_both(
     if len(torch) == len(keras) == 1:
         return one(seen, middle, torch[0], keras[0])
     return [Cause(before=middle.error)]
+
+
+def known_constants(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause | None:
+    """What TensorFlow holds in float32 in a float64 net: some constants, and all of a resize."""
+    if len(keras) != 1 or middle.made is None or middle.error > SMALL:
+        return None
+    node, settings = keras[0].node, keras[0].settings
+    if node.kind == "upsample" and np.array_equal(middle.made, middle.made.astype(np.float32)):
+        return Cause(KNOWN, "tf.image.resize works in float32", middle.error, 0.0)
+    values = [way_to_torch(seen, middle, value, "keras") for value in node.reads]
+    sources = [seen.torch.value(value) for value in values if value is not None]
+    if len(sources) != 1 or len(values) != 1:
+        return None
+    meant = numbers(node.kind, settings, sources, {}, middle.due)
+    try:
+        held = in_float32(node.kind, settings, sources)
+    except (ValueError, KeyError, IndexError, TypeError):
+        return None
+    if meant is None or held is None or relative_error(meant, middle.due) > 10 * FORWARD_FLOAT64:
+        return None
+    after = relative_error(middle.made, held.reshape(middle.due.shape))
+    phrase = "TensorFlow keeps its constants in float32"
+    found = after <= min(10 * FORWARD_FLOAT64, 1e-2 * middle.error)
+    return Cause(KNOWN, phrase, middle.error, after) if found else None
 
 
 def not_all_numbers(middle: Middle) -> Cause | None:
@@ -564,11 +596,6 @@ def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
         return [
             replace(other_kind(middle, t, k, relative_error(right, middle.due)), repairs=repairs)
         ]
-    short = in_float32(t.kind, ours.settings, sources)
-    if short is not None and middle.made is not None:
-        after = relative_error(middle.made, short.reshape(middle.due.shape))
-        if after <= min(FORWARD_FLOAT64, 1e-2 * middle.error):
-            return [Cause(KNOWN, "TensorFlow keeps its constants in float32", middle.error, after)]
     found = by_settings(seen, middle, ours, theirs, sources, own_t, own_k)
     found = found or [by_catalogue(seen, middle, ours, "torch")]
     if found[0].id is None:
@@ -641,7 +668,8 @@ def by_settings(
         as_set = numbers(kind, every, sources, own, middle.made)
         if as_set is None or relative_error(middle.made, as_set) > 1e-9:
             return []  # it does otherwise than its settings say
-    needed, after = smallest(ours, theirs, sources, own, middle, sorted(keys))
+    keys.sort(key=lambda key: (WEIGHTIEST.index(key) if key in WEIGHTIEST else 99, key))
+    needed, after = smallest(ours, theirs, sources, own, middle, keys)
     if after > max(FORWARD_FLOAT64, 1e-6 * min(middle.error, 1.0)):
         return []
     fix = code(ours, theirs, sources)
@@ -657,6 +685,9 @@ def by_settings(
         )
         for key in needed
     ]
+
+
+WEIGHTIEST = ("kernel", "size", "stride", "dilation", "groups", "bias", "eps", "padding", "sides")
 
 
 def smallest(

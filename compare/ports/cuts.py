@@ -114,7 +114,9 @@ def neighbours(torch: Net, keras: Net, cuts: Cuts) -> Iterator[Cut]:
         ours.setdefault(origins(torch, node, None), []).append(node)
     theirs: dict[tuple[str, ...], list[Node]] = {}
     for node in keras.graph.nodes:
-        if node.kind in THROUGH or any(value in cuts.by_keras for value in node.writes):
+        if node.virtual or node.kind in THROUGH:
+            continue
+        if any(value in cuts.by_keras for value in node.writes):
             continue
         reads = origins(keras, node, cuts)  # of cuts that were found on the way, too
         theirs.setdefault(reads, []).append(node)
@@ -331,6 +333,8 @@ def made_by_pairs(torch: Graph, keras: Graph, cuts: Cuts, pairs: Pairs) -> Itera
             strict=False,
         ):
             for ours, theirs in zip(t.writes, k.writes, strict=False):
+                if t.virtual or k.virtual:
+                    continue
                 moves = likely(keras, torch, cuts, theirs, ours)
                 if moves is not None and cuts.free(ours, theirs):
                     yield Cut(ours, theirs, moves, "layers")

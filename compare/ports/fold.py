@@ -17,11 +17,12 @@ from math import prod
 from common.graph import Graph, Node
 
 PRODUCTS = {"conv", "conv_transpose", "dense", "matmul", "separable_conv"}
-VIEWS = {"reshape", "flatten", "identity"}  # of a tensor: the same numbers
+VIEWS = {"reshape", "flatten", "identity", "transpose"}  # of a tensor: the same numbers
 
 
 def folded(graph: Graph) -> Graph:
     """The same graph with such operations as one node, which names them in `inner`."""
+    graph = separated(graph)
     nodes = list(graph.nodes)
     reads = Counter(value for node in nodes for value in node.reads)
     reads.update(graph.outputs.values())
@@ -125,6 +126,44 @@ LAYERS = {
 }  # fmt: skip
 
 
+def separated(graph: Graph) -> Graph:
+    """A separable convolution as the two that it is, of which the second runs both."""
+    nodes: list[Node] = []
+    shapes = dict(graph.shapes)
+    for node in graph.nodes:
+        own = {role: name for role, name in node.tensors.items() if role != "bias"}
+        if node.kind != "separable_conv" or len(own) != 2:
+            nodes.append(node)
+            continue
+        by_size = sorted(own.values(), key=lambda name: prod(graph.tensors[name].shape[:-2]))
+        pointwise, depthwise = by_size[0], by_size[1]
+        each = prod(graph.tensors[depthwise].shape[-2:])
+        between = f"{node.name}/between"
+        made = shapes[node.writes[0]]
+        shapes[between] = (*made[:-1], each) if graph.channels == "last" else (each, *made[1:])
+        first = {"groups": graph.tensors[depthwise].shape[-2], "channels": each, "bias": False}
+        bias = {"bias": node.tensors["bias"]} if "bias" in node.tensors else {}
+        nodes += [
+            replace(
+                node,
+                name=f"{node.name}/depthwise",
+                kind="conv",
+                writes=(between,),
+                tensors={"weight": depthwise},
+                settings={**node.settings, **first},
+                virtual=True,
+            ),
+            replace(
+                node,
+                kind="conv",
+                reads=(between,),
+                tensors={"weight": pointwise, **bias},
+                settings={"groups": 1, "channels": made[-1], "bias": bool(bias)},
+            ),
+        ]
+    return replace(graph, nodes=nodes, shapes=shapes)
+
+
 def with_bias(
     graph: Graph,
     node: Node,
@@ -143,9 +182,11 @@ def with_bias(
     product = made.get(values[0])
     if product is None or product.kind not in PRODUCTS or "bias" in product.tensors:
         return None
-    if not product.tensors or any(reads[v.writes[0]] != 1 for v in seen):
+    viewed = [views[v].tensors for v in product.reads if v in views]
+    weights = [*product.tensors.values(), *(name for own in viewed for name in own.values())]
+    if not weights or any(reads[v.writes[0]] != 1 for v in seen):
         return None
-    weight = product.tensors.get("weight", next(iter(product.tensors.values())))
+    weight = product.tensors.get("weight", weights[0])
     shape = graph.tensors[held[0]].shape
     if max(shape, default=1) != prod(shape) or prod(shape) not in graph.tensors[weight].shape:
         return None
@@ -157,7 +198,7 @@ def as_one(product: Node, node: Node, view: Node | None, bias: str) -> Node:
     inner = [*(product.inner or (product.name,)), *((view.name,) if view else ()), node.name]
     return replace(
         product,
-        name=product.name,
+        kind="dense" if product.kind == "matmul" else product.kind,
         writes=node.writes,
         tensors={**product.tensors, "bias": bias},
         settings={**product.settings, "bias": True},

@@ -18,6 +18,7 @@ from common import reference
 from common.graph import Node, moved
 from common.spec import Layer
 from compare.evidence import relative_error
+from compare.ports import transfer
 from compare.ports.cuts import Cut, Part, part, ways_between
 from compare.ports.looks import Look, Replay
 from compare.ports.pairing import Holder
@@ -447,14 +448,14 @@ def part_gradient(seen: Seen, name: str, own: Part) -> tuple[float, str]:
 
 def part_gradients(seen: Seen, name: str) -> Iterator[tuple[str, Array | None, Array | None]]:
     """Of all that a part reads and holds: PyTorch's, and Keras' in PyTorch's axes."""
-    due, got = (replay.by_unit.get(name, {}) for replay in (seen.torch_replayed, seen.replayed))
+    due, got = (replay.by_unit.get(name, {}) for replay in seen.both_ways(name))
     told = set()
     for key, theirs in got.items():
         word, _, value = key.partition(":")
         if word == "gradient" and value in seen.cuts.by_keras:
             cut = seen.cuts.by_keras[value]
             ours, moves = f"gradient:{cut.torch}", cut.moves
-        elif word == "gradient-of" and value in seen.carried:
+        elif word == "gradient-of" and value in seen.carried and trained(seen, seen.carried[value]):
             ours, moves = f"gradient-of:{seen.carried[value].torch}", seen.carried[value].moves
         else:
             continue
@@ -462,9 +463,19 @@ def part_gradients(seen: Seen, name: str) -> Iterator[tuple[str, Array | None, A
         yield ours.partition(":")[2], due.get(ours), moved(theirs, moves)
     for key, array in due.items():
         word, _, value = key.partition(":")
-        known = seen.cuts.by_torch if word == "gradient" else seen.carried_from
-        if word in ("gradient", "gradient-of") and key not in told and value in known:
+        if key in told or word not in ("gradient", "gradient-of"):
+            continue
+        if word == "gradient" and value in seen.cuts.by_torch:
             yield value, array, None
+        carried = seen.carried_from.get(value) if word == "gradient-of" else None
+        if carried is not None and trained(seen, carried):
+            yield value, array, None
+
+
+def trained(seen: Seen, carried: transfer.Carried) -> bool:
+    """Whether both ports train a tensor; where one alone does, rung 0 says so."""
+    ours, theirs = seen.torch.graph.tensors[carried.torch], seen.keras.graph.tensors[carried.keras]
+    return ours.trainable and theirs.trainable
 
 
 def gradient_error(seen: Seen, what: str, due: Array | None, got: Array | None, own: Part) -> float:
@@ -493,6 +504,11 @@ def ties(seen: Seen, own: Part, origin: Cut) -> Array | None:
     x = seen.torch.value(origin.torch)
     if relus and not pools:
         return np.asarray(x == 0)
+    whole = {"global_max_pool", "adaptive_max_pool", "max"}
+    if x.ndim >= 3 and any(node.kind in whole for node in (*own.nodes, *read)):
+        axes = tuple(range(2, x.ndim))
+        largest = x == x.max(axis=axes, keepdims=True)
+        return np.asarray(largest & (largest.sum(axis=axes, keepdims=True) > 1))
     pool = next((node for node in read if node.kind == "max_pool"), None)
     if pool is None or x.ndim != 4:
         return None

@@ -23,6 +23,8 @@ from common.graph import Graph, Node, Step
 GAP = -1.0  # what a layer without a partner costs
 SHAPE, KIND, LIKE = 6.0, 4.0, 1.0  # what the same shapes, the same kind, a related kind speak
 CONV, DENSE = ("conv", "conv_transpose"), ("dense", "matmul", "embedding")
+NORMS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
+COMMUTE = {"add", "multiply", "maximum", "minimum"}
 IN_ORDER = ("weight", "bias", "scale", "shift", "mean", "var")
 
 
@@ -38,6 +40,7 @@ class Holder:
     place: int  # in the order of execution
     before: frozenset[tuple[object, ...]] = frozenset()  # what the holders read by it are like
     after: frozenset[tuple[object, ...]] = frozenset()
+    then: frozenset[str] = frozenset()  # kinds of what comes next, up to the next holders
 
     @property
     def like(self) -> tuple[object, ...]:
@@ -144,17 +147,19 @@ def holders(graph: Graph, first: bool) -> list[Holder]:
     known: dict[str, Holder] = {}
     seen: set[tuple[str, ...]] = set()
     depth, height = ways(net, down=True), ways(net, down=False)
+    used = {name for node in graph.nodes if node.reads for name in node.tensors.values()}
     for place, node in enumerate(graph.nodes):
         held = tuple(sorted(node.tensors.values()))
+        if not node.reads and set(held) <= used:
+            continue  # a view of what another layer holds
         if held and held not in seen:
             seen.add(held)
+            own = roles(node)
             shapes = {
                 role: torch_shape(node, role, graph.tensors[name].shape, first)
-                for role, name in node.tensors.items()
+                for role, name in own.items()
             }
-            known[node.name] = Holder(
-                node, node.tensors, shapes, depth[node.name], height[node.name], place
-            )
+            known[node.name] = Holder(node, own, shapes, depth[node.name], height[node.name], place)
     near_before, near_after = nearest(net, known, down=False), nearest(net, known, down=True)
     placed = {
         name: Holder(
@@ -166,10 +171,18 @@ def holders(graph: Graph, first: bool) -> list[Holder]:
             h.place,
             frozenset(known[n].like for n in near_before[name]),
             frozenset(known[n].like for n in near_after[name]),
+            frozenset(following(net, h.node, known)),
         )
         for name, h in known.items()
     }
     return [placed[name] for name in written_out(net, depth, known)]
+
+
+def roles(node: Node) -> dict[str, str]:
+    """What each tensor of a node is; of operands that may be exchanged, which one says nothing."""
+    if node.kind in COMMUTE and len(node.tensors) == 1:
+        return dict.fromkeys(["operand"], next(iter(node.tensors.values())))
+    return node.tensors
 
 
 def ways(net: Net, down: bool) -> dict[str, int]:
@@ -194,6 +207,26 @@ def nearest(net: Net, known: Mapping[str, Holder], down: bool) -> dict[str, set[
     return found
 
 
+def following(net: Net, node: Node, known: Mapping[str, Holder]) -> set[str]:
+    """Kinds of the nodes on the ways from a node on to the next holders."""
+    found: set[str] = set()
+    stack, done = net.targets(node), {node.name}
+    while stack:
+        other = stack.pop()
+        if other.name in done or other.name in known:
+            continue
+        done.add(other.name)
+        if other.kind not in PASSING:
+            found.add(other.kind)
+            stack += [] if len(other.reads) > 1 else net.targets(other)
+        else:
+            stack += net.targets(other)
+    return found
+
+
+PASSING = {"identity", "dropout", "flatten", "reshape", "pad", "transpose"}
+
+
 def written_out(net: Net, depth: Mapping[str, int], known: Mapping[str, Holder]) -> list[str]:
     """The holders branch by branch, from the outputs back, the longer branch first."""
     order: list[str] = []
@@ -201,7 +234,7 @@ def written_out(net: Net, depth: Mapping[str, int], known: Mapping[str, Holder])
     place = {node.name: index for index, node in enumerate(net.graph.nodes)}
 
     def rank(node: Node) -> tuple[object, ...]:
-        like = str(known[node.name].like) if node.name in known else ""
+        like = str(known[node.name].like) if node.name in known else node.kind
         return -depth[node.name], like, place[node.name]
 
     ends = [net.maker[value] for value in net.graph.outputs.values() if value in net.maker]
@@ -320,6 +353,7 @@ def score(t: Holder, k: Holder, names: bool) -> float:
     total = known + (SHAPE if same else likeness(t, k))
     total += 0.5 * (t.shapes.keys() == k.shapes.keys())
     total += 0.5 * (t.before == k.before) + 0.5 * (t.after == k.after)
+    total += 1.0 * (t.then == k.then)
     total += 0.3 * (t.depth == k.depth) + 0.3 * (t.height == k.height)
     return total + (0.4 * name_likeness(t.node.name, k.node.name) if names else 0.0)
 
@@ -330,7 +364,7 @@ def kinds(a: str, b: str) -> float:
         return KIND
     if "block" in (a, b):  # a layer of somebody's own may be any
         return LIKE
-    related = ({*CONV, *DENSE}, {"batch_norm", "layer_norm", "group_norm"})
+    related = ({*CONV, *DENSE}, NORMS)
     return LIKE if any({a, b} <= kin for kin in related) else 0.0
 
 

@@ -174,6 +174,64 @@ class Seen:
             made.append(Unit(name, mine.names, feeds, (cut.torch,), back_in))
         return made
 
+    def in_step(self, name: str) -> tuple[Part, Part]:
+        """The parts of either side that end in one value and read the same ones.
+
+        What one side reads on its way and the other does not is taken into the part: a port that
+        joins two at a time and one that joins all at once hand their gradients on by other ways.
+        """
+        cut = self.cut_of(name)
+        left_out: set[str] = set()
+        for _ in range(len(self.cuts.found)):
+            known = [c for c in self.cuts.found if c.torch not in left_out]
+            theirs = part(self.keras.net, cut.keras, {c.keras: c for c in known})
+            ours = part(self.torch.net, cut.torch, {c.torch: c for c in known})
+            read = {self.cuts.by_keras[s].torch for s in theirs.sources if s in self.cuts.by_keras}
+            other = {s for s in read ^ set(ours.sources) if s in self.cuts.by_torch}
+            other = {s for s in other if self.cuts.by_torch[s].why != "input"}
+            if not other:
+                break
+            left_out |= other
+        return ours, theirs
+
+    @cached_property
+    def out_of_step(self) -> list[str]:
+        """Parts whose own sources are not the same values on both sides."""
+        found = []
+        for name, own in self.parts.items():
+            mine = part(self.torch.net, self.cut_of(name).torch, self.cuts.by_torch)
+            read = {self.cuts.by_keras[s].torch for s in own.sources if s in self.cuts.by_keras}
+            if read != set(mine.sources) and self.same_size(self.cut_of(name)):
+                found.append(name)
+        return found
+
+    def both_ways(self, name: str) -> tuple[Replay, Replay]:
+        """Where what either side's part hands back lies: PyTorch's, Keras'."""
+        if name in self.out_of_step:
+            return self.in_step_replayed
+        return self.torch_replayed, self.replayed
+
+    @cached_property
+    def in_step_replayed(self) -> tuple[Replay, Replay]:
+        """The longer parts of those that read otherwise."""
+        ours, theirs = [], []
+        for name in self.out_of_step:
+            cut, (mine, own) = self.cut_of(name), self.in_step(name)
+            if any(source not in self.cuts.by_keras for source in own.sources):
+                continue
+            key = noise(cut.torch, self.torch.value(cut.torch).shape)
+            feeds: dict[str, tuple[str, Moves]] = {s: (f"value:{s}", ()) for s in mine.sources}
+            ours.append(Unit(name, mine.names, feeds, (cut.torch,), {cut.torch: (key, ())}))
+            known = [self.cuts.by_keras[source] for source in own.sources]
+            feeds = {c.keras: (f"value:{c.torch}", self.to_keras(c)) for c in known}
+            back_in: dict[str, tuple[str, Moves]] = {cut.keras: (key, self.to_keras(cut))}
+            theirs.append(Unit(name, own.names, feeds, (cut.keras,), back_in))
+        source = self.room.path("torch", "look-float64")
+        return (
+            self.room.replay("torch", "in-step-float64", ours, source),
+            self.room.replay("keras", "in-step-float64", theirs, source),
+        )
+
     def same_size(self, cut: Cut) -> bool:
         """Whether both ports make as much there; layers that are a pair may be set otherwise."""
         shapes = self.torch.graph.shapes[cut.torch], self.keras.graph.shapes[cut.keras]

@@ -1,0 +1,26 @@
+"""Two images, one encoder."""
+
+import torch
+from torch import nn
+
+EXPECT = {
+    "inputs": [[3, 12, 15], [3, 12, 15]],
+    "why": "one convolutional encoder reads two inputs",
+}
+
+
+class Port(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Conv2d(3, 6, 3, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(6, 4, 3),
+            nn.Tanh(),
+            nn.AdaptiveAvgPool2d((1, 1)),
+            nn.Flatten(),
+        )
+        self.score = nn.Linear(4, 1)
+
+    def forward(self, left, right):
+        return self.score(torch.abs(self.encoder(left) - self.encoder(right)))
