@@ -61,9 +61,14 @@ def beside(port: str, folder: str = "") -> None:
             del sys.modules[name]
     sys.path[:] = [entry for entry in sys.path if entry not in FOLDERS]
     place = port.rpartition(":")[0]
-    FOLDERS[:] = [str(Path(place).resolve().parent)] if place.endswith(".py") else []
-    FOLDERS.extend([folder] if folder and folder not in (*FOLDERS, *sys.path) else [])
-    sys.path[:0] = FOLDERS
+    here = [folder] if folder and folder not in sys.path else []
+    if place.endswith(".py"):  # what the user stands in may be needed, and must not come first
+        FOLDERS[:] = [str(Path(place).resolve().parent)]
+        sys.path[:] = [*FOLDERS, *sys.path, *here]
+    else:  # as `python -m` has it
+        FOLDERS.clear()
+        sys.path[:0] = here
+    FOLDERS.extend(here)
     importlib.invalidate_caches()
 
 

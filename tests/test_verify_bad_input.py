@@ -337,6 +337,7 @@ def own_torch(workers, tmp_path):
         yield {**workers, "torch": worker}
 
 
+@pytest.mark.slow
 def test_a_port_that_ends_its_process_is_a_workers_failure(refused, own_torch):
     said = refused("verify", f"{TORCH}:Dies", NET[1], *INPUT, status=3, own=own_torch)
     assert "ended by itself with status 7" in said
