@@ -14,9 +14,9 @@ Array = NDArray[Any]
 erf = np.vectorize(math.erf, otypes=[float])
 
 
-def in_float32(constant: float) -> float:
-    """A constant as TensorFlow keeps it, in a float64 net, too."""
-    return float(np.float32(constant))
+def in_float32(value: float) -> float:
+    """As TensorFlow keeps its constants, in a float64 net, too: compare/known.py lists it."""
+    return float(np.float32(value))
 
 
 def sigmoid(x: Array) -> Array:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compare.activations import ACTIVATIONS
 
+from common.activations import ACTIVATIONS
 from compare import known
 
 ROOT = Path(__file__).parent.parent

@@ -23,6 +23,7 @@ from common.spec import Layer
 from compare import fixes
 from compare.causes import FLOAT64, proven
 from compare.evidence import relative_error
+from compare.known import KEPT_IN_FLOAT32
 from compare.ports.cuts import Cut, Part, by_rank, part, way_by_value, ways_between
 from compare.ports.judge import Fault, gradient_error, part_gradients
 from compare.ports.looks import Look
@@ -32,7 +33,6 @@ from compare.variants import ANYWHERE, ROUNDING, VARIANTS, Case
 
 Array = NDArray[Any]
 KNOWN = "float32-constants"  # a known difference, which is no fault
-SMALL = 1e-6  # more than float32 holds of a number
 RIGHT = 1e-9  # a reference this close to a port computes what it computes
 STILL = {"identity", "dropout"}  # do nothing in evaluation
 PADDED = {"conv", "max_pool", "avg_pool"}
@@ -442,7 +442,7 @@ def between_both(
 
 def known_constants(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause | None:
     """What TensorFlow holds in float32 in a float64 net: some constants, and all of a resize."""
-    if len(keras) != 1 or middle.made is None or middle.error > SMALL:
+    if len(keras) != 1 or middle.made is None or middle.error > KEPT_IN_FLOAT32:
         return None
     node, settings = keras[0].node, keras[0].settings
     if node.kind == "upsample" and np.array_equal(middle.made, middle.made.astype(np.float32)):
