@@ -97,6 +97,7 @@ class Load:
     device: Device = "cpu"
     weights: str = ""  # a file of the framework's own, judged as it is
     trust: bool = False  # whether that file may hold code
+    folder: str = ""  # where the user stands: modules that lie there can be imported
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,16 @@ class ReplayJob:
 
 
 @dataclass(frozen=True)
+class SaveJob:
+    """Fill the port with tensors, and write them as the framework writes weights."""
+
+    load: Load
+    given: str  # safetensors: tensors by the port's own names, in its own axes
+    probe: str  # as for a LookJob: a port may make its tensors only when it is called
+    out: str  # .safetensors, .pt, .pth; .weights.h5, .keras
+
+
+@dataclass(frozen=True)
 class DownloadJob:
     """Fetch a data set through torchvision; the PyTorch worker alone can."""
 
@@ -164,7 +175,7 @@ class DownloadJob:
     out: str  # folder to leave the files in, or in one below it
 
 
-Job = TraceJob | TrainJob | BenchJob | PredictJob | LookJob | ReplayJob | DownloadJob
+Job = TraceJob | TrainJob | BenchJob | PredictJob | LookJob | ReplayJob | SaveJob | DownloadJob
 JOBS: dict[str, type[Job]] = {
     "trace": TraceJob,
     "train": TrainJob,
@@ -172,6 +183,7 @@ JOBS: dict[str, type[Job]] = {
     "predict": PredictJob,
     "look": LookJob,
     "replay": ReplayJob,
+    "save": SaveJob,
     "download": DownloadJob,
 }
 
@@ -189,6 +201,8 @@ def from_dict(do: str, fields: Mapping[str, Any]) -> Job:
         return DownloadJob(**fields)
     if do == "look":
         return LookJob(load_from(fields.pop("load")), **fields)
+    if do == "save":
+        return SaveJob(load_from(fields.pop("load")), **fields)
     if do == "replay":
         units = tuple(unit_from(unit) for unit in fields.pop("units"))
         repairs = tuple(repair_from(each) for each in fields.pop("repairs", ()))

@@ -5,11 +5,16 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import sysconfig
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from common.errors import UsageError
+
+STANDARD = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))
+ROOM = Path(__file__).parent.parent  # of a worker: this package lies in it, and the worker's own
+FOLDERS: list[str] = []  # put on the path for the port that was located last
 
 
 def locate(reference: str) -> Any:
@@ -44,3 +49,31 @@ def from_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     module_spec.loader.exec_module(module)
     return module
+
+
+def beside(port: str, folder: str = "") -> None:
+    """Lets a port import what lies next to its file, or in the folder that its user stands in.
+
+    Nothing of the port before stays: two ports may each have a layers.py.
+    """
+    for name, module in list(sys.modules.items()):
+        if any(lies_in(getattr(module, "__file__", None), place) for place in FOLDERS):
+            del sys.modules[name]
+    sys.path[:] = [entry for entry in sys.path if entry not in FOLDERS]
+    place = port.rpartition(":")[0]
+    here = [folder] if folder and folder not in sys.path else []
+    if place.endswith(".py"):  # what the user stands in may be needed, and must not come first
+        FOLDERS[:] = [str(Path(place).resolve().parent)]
+        sys.path[:] = [*FOLDERS, *sys.path, *here]
+    else:  # as `python -m` has it
+        FOLDERS.clear()
+        sys.path[:0] = here
+    FOLDERS.extend(here)
+    importlib.invalidate_caches()
+
+
+def lies_in(file: str | None, folder: str) -> bool:
+    """Whether a user wrote it there; an environment may lie in the folder, too."""
+    if not file or not Path(file).is_relative_to(folder) or Path(file).is_relative_to(ROOM):
+        return False
+    return "-packages" not in file and not file.startswith(STANDARD)

@@ -141,7 +141,29 @@ def parser() -> argparse.ArgumentParser:
 
     verify = commands.add_parser("verify", help="are two ports of anybody's the same network?")
     add_ports(verify)
+    verify.add_argument(
+        "--rungs", type=rungs, default=(), metavar="0-3",
+        help="only these of the ladder decide: 0-3, or 0,3,5 (all)",
+    )  # fmt: skip
+    verify.add_argument("--md", type=Path, metavar="FILE", help="write the report as Markdown")
+    verify.add_argument("--junit", type=Path, metavar="FILE", help="write it as JUnit's XML")
     verify.set_defaults(command=verify_command)
+
+    transfer = commands.add_parser("transfer", help="carry trained weights across a verified pair")
+    add_ports(transfer, judged=False)
+    transfer.add_argument(
+        "--from", choices=("torch", "keras"), required=True, dest="source",
+        help="the side that the weights are of",
+    )  # fmt: skip
+    transfer.add_argument(
+        "--weights", type=Path, required=True, metavar="FILE",
+        help="state_dict, .safetensors, .weights.h5 or .keras",
+    )  # fmt: skip
+    transfer.add_argument(
+        "--to", type=Path, required=True, metavar="FILE",
+        help="for the other side: .safetensors or .pt; .weights.h5 or .keras",
+    )  # fmt: skip
+    transfer.set_defaults(command=transfer_command)
 
     bench = commands.add_parser("bench", help="throughput, start-up and memory of both")
     add_model(bench)
@@ -198,6 +220,7 @@ def parser() -> argparse.ArgumentParser:
         run,
         check,
         verify,
+        transfer,
         bench,
         listing,
         describe,
@@ -216,7 +239,7 @@ def add_model(command: argparse.ArgumentParser, required: bool = True) -> None:
     command.add_argument("--seed", type=seed, default=0, help="of weights and order (0)")
 
 
-def add_ports(command: argparse.ArgumentParser) -> None:
+def add_ports(command: argparse.ArgumentParser, judged: bool = True) -> None:
     command.add_argument(
         "torch", metavar="TORCH", help="package.module:callable or file.py:callable"
     )
@@ -230,12 +253,15 @@ def add_ports(command: argparse.ArgumentParser) -> None:
             f"--{side}-args", type=keywords, default={}, metavar="JSON",
             help=f"keyword arguments of the {side} callable",
         )  # fmt: skip
-        command.add_argument(
-            f"--{side}-weights", default="", metavar="FILE", help="judge these weights as they are"
-        )
+        if judged:
+            command.add_argument(
+                f"--{side}-weights", default="", metavar="FILE",
+                help="judge these weights as they are",
+            )  # fmt: skip
     command.add_argument("--trust", action="store_true", help="weights files may hold code")
     command.add_argument("--map", type=Path, metavar="FILE", help="which layer is which, as JSON")
-    command.add_argument("--save-map", type=Path, metavar="FILE", help="write what was found")
+    if judged:
+        command.add_argument("--save-map", type=Path, metavar="FILE", help="write what was found")
     command.add_argument("--batch", type=count, default=0, help="samples of the probe")
     command.add_argument("--probe", type=Path, metavar="FILE.npz", help="inputs to use")
     command.add_argument("--seed", type=seed, default=0, help="of probe and weights (0)")
@@ -249,6 +275,23 @@ def shape(text: str) -> tuple[int, ...]:
     if not all(part.isdigit() and int(part) > 0 for part in parts):
         raise argparse.ArgumentTypeError(f"expected a shape such as 3x224x224, got {text!r}")
     return tuple(int(part) for part in parts)
+
+
+def rungs(text: str) -> tuple[int, ...]:
+    """0-3, 5 or 0,3-5."""
+    from compare.ports.verify import RUNGS
+
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise argparse.ArgumentTypeError(f"expected rungs such as 0-3 or 0,3,5, got {text!r}")
+        found |= set(range(int(first), int(last or first) + 1))
+    if not found or not found <= set(RUNGS):
+        raise argparse.ArgumentTypeError(
+            f"expected rungs from {RUNGS[0]} to {RUNGS[-1]}, got {text!r}"
+        )
+    return tuple(sorted(found))
 
 
 def keywords(text: str) -> dict[str, Any]:
@@ -429,36 +472,68 @@ def draw_curves(given: argparse.Namespace, result: Document) -> None:
 
 def verify_command(given: argparse.Namespace, arguments: list[str]) -> int:
     """`compare verify`."""
-    from compare.folder import write_text
-    from compare.ports import document, maps, report
-    from compare.ports.verify import Request, verify
+    from compare.ports import document, maps
+    from compare.ports.calls import keep_report
+    from compare.ports.verify import verify
 
     check_outputs(given)
-    both = {side: getattr(given, f"{side}_args") for side in ("torch", "keras")}
-    held = {side: getattr(given, f"{side}_weights") for side in ("torch", "keras")}
+    result = verify(ports_of(given), lambda seen: document.of(seen, arguments))
+    keep_report(Path(result["run"]), result)
+    if given.save_map:
+        maps.write(given.save_map, result)
+    return show_ports(given, result)
+
+
+def show_ports(given: argparse.Namespace, result: Document) -> int:
+    """A verification in every form that was asked for; its exit status."""
+    from compare.folder import write_text
+    from compare.ports import formats, report
+
+    if getattr(given, "md", None):
+        write_text(given.md, formats.markdown(result))
+    if getattr(given, "junit", None):
+        write_text(given.junit, formats.junit(result))
+    text = report.text(result)
+    if os.environ.get("GITHUB_ACTIONS") == "true" and given.json != "-":
+        text += formats.github(result)
+    show(given, text, result)
+    return int(result["exit_status"])
+
+
+def ports_of(given: argparse.Namespace) -> Any:
+    """The request for two ports of anybody's."""
+    from compare.ports import maps
+    from compare.ports.verify import Request
+
+    held = {side: getattr(given, f"{side}_weights", "") for side in ("torch", "keras")}
     pythons = {"torch": given.torch_python, "keras": given.keras_python}
-    request = Request(
+    return Request(
         torch=given.torch,
         keras=given.keras,
         inputs=tuple(given.inputs),
-        arguments=both,
+        arguments={side: getattr(given, f"{side}_args") for side in ("torch", "keras")},
         weights={side: path for side, path in held.items() if path},
         map=maps.read(given.map) if given.map else None,
         batch=given.batch,
         probe=given.probe,
         seed=given.seed,
+        rungs=getattr(given, "rungs", ()),
         trust=given.trust,
         python={side: path for side, path in pythons.items() if path},
         out=given.out,
         timeout=given.timeout,
         quiet=given.quiet,
     )
-    result = verify(request, lambda seen: document.of(seen, arguments))
-    text = report.text(result)
-    write_text(Path(result["run"]) / "report.txt", text)
-    if given.save_map:
-        maps.write(given.save_map, result)
-    show(given, text, result)
+
+
+def transfer_command(given: argparse.Namespace, arguments: list[str]) -> int:
+    """`compare transfer`."""
+    from compare.ports import carry
+
+    check_outputs(given)
+    order = carry.Order(given.source, given.weights, given.to)
+    result = carry.carry(ports_of(given), order, arguments)
+    show(given, carry.text(result), result)
     return int(result["exit_status"])
 
 
@@ -527,7 +602,10 @@ def judge_command(given: argparse.Namespace, arguments: list[str]) -> int:
     """`compare judge RUN`."""
     from compare import document, report
     from compare.folder import read_run, reading
+    from compare.ports import again
 
+    if again.is_verification(given.run):
+        return show_ports(given, again.judged(given.run, arguments))
     read_run(given.run, "manifest.json")
     with reading(given.run):
         result = document.of_folder(given.run)
@@ -542,6 +620,11 @@ def report_command(given: argparse.Namespace, arguments: list[str]) -> int:
     from compare.folder import read_run, reading
 
     result = read_run(given.run, "result.json")
+    if result["kind"] == "verify":
+        if given.curves:
+            raise UsageError(f"--curves: {given.run} is a verification, in which nothing trains")
+        with reading(given.run):
+            return show_ports(given, result)
     with reading(given.run):
         text, status = report.text(result), int(result["exit_status"])
     draw_curves(given, result)
@@ -556,6 +639,9 @@ def check_outputs(given: argparse.Namespace) -> None:
 
     if given.json and given.json != "-":
         check_writable("--json", Path(given.json))
+    for option in ("save_map", "md", "junit"):
+        if getattr(given, option, None):
+            check_writable(f"--{option.replace('_', '-')}", getattr(given, option))
     if getattr(given, "curves", None):
         check_suffix(given.curves)
         check_writable("--curves", given.curves)

@@ -31,6 +31,10 @@ TRAINING_FLOAT64 = 1e-9
 # momenta 0.9 and 0.99 are decades apart, and so are a share kept in float32 and 0.9 itself: 2e-8.
 STATISTIC_FLOAT64 = 1e-9
 
+# Outputs of a verified pair with carried weights. Right ports: 1e-14, and 1e-9 where a framework
+# holds an activation's constant in float32. A tensor that went wrong shows in the first digits.
+CARRIED_FLOAT64 = 1e-6
+
 # The change of every tensor in one step of SGD with momentum, and over ten short ones: 6e-14 at
 # most over 17 networks of up to 34 weight layers, 6.5e-13 for ResNet-50, 3.7e-12 for 101, 1.4e-11
 # for 152 (one seed each). A learning rate rounded to float32 on one side only is 6e-8 off.

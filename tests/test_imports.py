@@ -28,6 +28,7 @@ LATE = {  # one package for one file, inside its functions, so that nobody else 
     # Keras needs it for its own files of weights; only they are read with it.
     "tf_impl/look.py": "h5py",
 }
+PLUGINS = {"compare/pytest_plugin.py": "pytest"}  # which loads it, and nobody else does
 HOMELESS = {"utils", "util", "helpers", "helper", "misc"}
 
 
@@ -72,7 +73,8 @@ def test_a_package_imports_only_what_it_may(package):
         path.relative_to(ROOT).as_posix(): imported(path.read_text(encoding="utf-8"))
         for path in sources(package)
     }
-    wrong = {path: names - allowed - {LATE.get(path)} for path, names in found.items()}
+    more = LATE | PLUGINS
+    wrong = {path: names - allowed - {more.get(path)} for path, names in found.items()}
     assert {path: names for path, names in wrong.items() if names} == {}
 
 
@@ -110,7 +112,8 @@ def test_neither_a_relative_import_nor_a_word_is_taken_for_a_package():
 def test_compare_loads_no_framework_and_nothing_that_is_to_be_imported_late():
     """The sources cannot say what rich or numpy import; one process can."""
     assert all(imported((ROOT / path).read_text("utf-8")) >= {LATE[path]} for path in LATE)
-    modules = [module_name(path) for path in sources("compare") if path.stem != "__main__"]
+    apart = ("__main__", *(Path(path).stem for path in PLUGINS))
+    modules = [module_name(path) for path in sources("compare") if path.stem not in apart]
     assert {"compare.cli", "compare.run", "compare.pictures"} <= set(modules)
     unwanted = {*FRAMEWORKS, *LATE.values()}
     code = (

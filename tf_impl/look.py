@@ -6,7 +6,6 @@ import dataclasses
 import inspect
 import io
 import re
-import sys
 import tempfile
 import zipfile
 from collections import defaultdict
@@ -26,9 +25,10 @@ from keras.src.utils.naming import reset_uids
 
 from common import tensors
 from common.errors import CompareError, DataError, UsageError
+from common.frames import trimmed
 from common.graph import fed, moved
 from common.job import Load, LookJob, Repair, ReplayJob, Unit
-from common.locate import locate
+from common.locate import beside, locate
 from common.operations import done_before, repaired
 from common.serve import WRAPPING, Emit
 from tf_impl import graph, places
@@ -57,7 +57,6 @@ class Loaded:
 
 KEPT: list[Loaded] = []  # the ports that were built last
 KEEP = 2  # of these: one in float32 and one in float64
-FOLDERS: list[str] = []  # put on the path for it
 
 
 # ------------------------------------------------------------------------------ the jobs
@@ -167,33 +166,28 @@ def loaded_for(load: Load, probe: Mapping[str, Array]) -> Loaded:
 
 def made(load: Load) -> layers.Layer:
     """What the user's callable returns."""
-    with users_folder(load.port):
-        try:
-            model = locate(load.port)(**load.arguments)
-        except CompareError:
-            raise
-        except Exception as error:
-            raise UsageError(f"{load.port} raised {said(error)}") from error
+    beside(load.port, load.folder)  # stays on the path: a port may import when it is called
+    try:
+        call = locate(load.port)
+    except CompareError:
+        raise
+    except (Exception, SystemExit) as error:
+        frames = trimmed(error, places.is_users)
+        raise UsageError(f"{load.port}: importing it raised {said(error)}{frames}") from error
+    if isinstance(call, layers.Layer) or not callable(call):
+        raise UsageError(
+            f"{load.port} is a {type(call).__name__}, expected a callable that returns a "
+            "keras.Model or keras.Layer"
+        )
+    try:
+        model = call(**load.arguments)
+    except (Exception, SystemExit) as error:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in load.arguments.items())
+        raise UsageError(f"{load.port}({arguments}) raised {said(error)}") from error
     if not isinstance(model, layers.Layer):
         what = "None" if model is None else f"a {type(model).__name__}"
         raise UsageError(f"{load.port} returned {what}, expected a keras.Model or keras.Layer")
     return model
-
-
-@contextmanager
-def users_folder(port: str) -> Iterator[None]:
-    """A file's neighbours can be imported, those of this folder and of none before."""
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if file and any(Path(file).is_relative_to(folder) for folder in FOLDERS):
-            del sys.modules[name]
-    sys.path[:] = [entry for entry in sys.path if entry not in FOLDERS]
-    FOLDERS.clear()
-    place = port.rpartition(":")[0]
-    if place.endswith(".py"):
-        FOLDERS.append(str(Path(place).resolve().parent))
-        sys.path.insert(0, FOLDERS[0])
-    yield  # stays on the path: a port may import when it is called
 
 
 def said(error: BaseException) -> str:
@@ -310,7 +304,7 @@ def called(model: layers.Layer, load: Load, inputs: Sequence[Any], training: boo
     mode = {} if training is None else {"training": training}
     try:
         return model(*arguments(model, inputs), **mode)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
         name = type(model).__name__
         raise UsageError(f"{load.port}: {name} called on {shapes}: {said(error)}") from error

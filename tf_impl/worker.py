@@ -23,12 +23,13 @@ def start() -> tuple[dict[str, Any], Mapping[str, Handler]]:
     from tf_impl.graph import install
     from tf_impl.look import look, replay
     from tf_impl.predict import predict
+    from tf_impl.save import save
     from tf_impl.trace import trace
     from tf_impl.train import train
 
     install()
     handlers = {"trace": trace, "train": train, "bench": bench, "predict": predict}
-    return configure(), handlers | {"look": look, "replay": replay}
+    return configure(), handlers | {"look": look, "replay": replay, "save": save}
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import sys
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,9 +15,10 @@ from torch import Tensor, nn
 
 from common import tensors
 from common.errors import CompareError, DataError, UsageError
+from common.frames import trimmed
 from common.graph import Array, Graph, fed, moved
 from common.job import Load, LookJob, Repair, ReplayJob, Unit
-from common.locate import locate
+from common.locate import beside, locate
 from common.operations import done_before, repaired
 from common.serve import Emit
 from torch_impl import device, names, ops
@@ -64,7 +64,6 @@ class Copy:
 
 kept: list[Port] = []  # the ones that were built last
 KEEP = 2  # of these: one in float32 and one in float64
-folder: Path | None = None  # the one that it came from
 
 
 def look(job: LookJob, progress: Emit) -> dict[str, Any]:
@@ -214,7 +213,7 @@ def build(load: Load) -> Port:
     """The port in the load's dtype, with its weights, in evaluation mode."""
     if load.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: PyTorch sees no CUDA device on this machine")
-    settle(load.port)
+    beside(load.port, load.folder)
     before = torch.get_default_dtype()
     torch.manual_seed(0)
     try:
@@ -235,8 +234,9 @@ def made(load: Load) -> nn.Module:
         call = locate(load.port)
     except CompareError:
         raise
-    except Exception as error:
-        raise UsageError(f"{load.port}: importing it raised {blamed(error)}") from error
+    except (Exception, SystemExit) as error:
+        frames = trimmed(error, is_users)
+        raise UsageError(f"{load.port}: importing it raised {blamed(error)}{frames}") from error
     if isinstance(call, nn.Module) or not callable(call):
         raise UsageError(
             f"{load.port} is a {type(call).__name__}, expected a callable that returns a "
@@ -244,7 +244,7 @@ def made(load: Load) -> nn.Module:
         )
     try:
         model = call(**load.arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"{load.port}({written(load.arguments)}) raised {blamed(error)}"
         ) from error
@@ -258,22 +258,7 @@ def written(arguments: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
 
 
-def settle(port: str) -> None:
-    """Lets a file import what lies next to it, and nothing of the port before."""
-    global folder
-    if folder is not None:
-        sys.path.remove(str(folder))
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if file and folder in Path(file).parents:
-                del sys.modules[name]
-    place = port.rpartition(":")[0]
-    folder = Path(place).resolve().parent if place.endswith(".py") else None
-    if folder is not None:
-        sys.path.insert(0, str(folder))
-
-
-def blamed(error: Exception) -> str:
+def blamed(error: BaseException) -> str:
     """An exception in one line: type, first line of its text, and the innermost line of a port."""
     said = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
     frames = traceback.extract_tb(error.__traceback__)
@@ -322,7 +307,7 @@ def read_weights(load: Load) -> dict[str, Tensor]:
             raise DataError(f"{path}: cannot be read ({blamed(error)})") from None
         raise UsageError(
             f"{path}: holds more than tensors, which may be code; save model.state_dict(), or "
-            "trust it if you made it"
+            "use --trust if you made it"
         ) from None
     except Exception as error:
         raise DataError(f"{path}: cannot be read ({blamed(error)})") from None
@@ -408,14 +393,14 @@ def forward(port: Port, inputs: list[Tensor], recorder: Recorder | None = None) 
                 return port.model(*inputs)
             with recorder:
                 return port.model(*inputs)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if not of_the_port(error):
             raise
         name = type(port.model).__name__
         raise UsageError(f"{name} raised {blamed(error)}; it was given {shapes}") from error
 
 
-def of_the_port(error: Exception) -> bool:
+def of_the_port(error: BaseException) -> bool:
     """Whether an exception is the port's, and not our recording's own."""
     innermost = traceback.extract_tb(error.__traceback__)[-1]
     ours = Path(innermost.filename).parent == Path(__file__).parent

@@ -19,6 +19,7 @@ def start() -> tuple[dict[str, Any], Mapping[str, Handler]]:
     from torch_impl.download import download
     from torch_impl.look import look, replay
     from torch_impl.predict import predict
+    from torch_impl.save import save
     from torch_impl.trace import trace
     from torch_impl.train import train
 
@@ -29,6 +30,7 @@ def start() -> tuple[dict[str, Any], Mapping[str, Handler]]:
         "predict": predict,
         "look": look,
         "replay": replay,
+        "save": save,
         "download": download,
     }
     return configure(), handlers

@@ -11,8 +11,8 @@ from common.job import Repair, Unit
 from compare.folder import finite
 from compare.ports.causes import KNOWN, Cause, explain
 from compare.ports.judge import Fault, Judgement, end_to_end_of, judge
-from compare.ports.looks import SIDES
-from compare.ports.verify import Seen
+from compare.ports.looks import SIDES, Look
+from compare.ports.verify import Request, Seen
 from compare.verdict import EXIT_STATUS, Check, Verdict, worst
 
 Document = dict[str, Any]
@@ -105,7 +105,7 @@ def run_repaired(seen: Seen, repairs: Sequence[Repair]) -> float | None:
 def of(seen: Seen, arguments: Sequence[str]) -> Document:
     """The JSON document, schema version 1."""
     told = tell(seen)
-    verdict = told.verdict
+    verdict = worst_of(told, seen.request)
     document = {
         "schema_version": 1,
         "command": ["compare", *arguments],
@@ -131,11 +131,13 @@ def of(seen: Seen, arguments: Sequence[str]) -> Document:
                 "detail": check.detail,
                 "measured": check.measured,
                 "allowed": check.allowed,
+                "decides": decides(check, seen.request),
             }
             for check in told.checks
         ],
-        "culprits": [culprit(c) for c in told.culprits],
-        "known_differences": [culprit(c) for c in told.known],
+        "rungs": list(seen.request.rungs) or None,
+        "culprits": [culprit(c, seen) for c in told.culprits],
+        "known_differences": [culprit(c, seen) for c in told.known],
         "coverage": {key: list(seen_of) for key, seen_of in told.judgement.coverage.items()},
         "notes": told.judgement.notes,
         "outputs_apart": told.judgement.residual,
@@ -144,6 +146,27 @@ def of(seen: Seen, arguments: Sequence[str]) -> Document:
         "exit_status": EXIT_STATUS[verdict],
     }
     return dict(finite(document))
+
+
+def decides(check: Check, request: Request) -> bool:
+    """Whether a check is of the rungs that were asked for; shapes and settings show forward."""
+    rungs = {1, 2, 3} if check.id == "forward" else {check.rung}
+    return not request.rungs or check.rung is None or bool(rungs & set(request.rungs))
+
+
+def worst_of(told: Told, request: Request) -> Verdict:
+    """The verdict of the checks that decide; nothing is proven where none of the rungs has one."""
+    asked = [check for check in told.checks if decides(check, request)]
+    if not any(check.rung is not None for check in asked):
+        return Verdict.NOT_PROVEN
+    return worst(check.verdict for check in asked)
+
+
+def place(look: Look, name: str) -> str | None:
+    """ "net.py:31", where an operation of that name was called; else its layer's first one."""
+    nodes = look.graph.nodes
+    own = [n for n in nodes if n.name == name] or [n for n in nodes if name and n.layer == name]
+    return next((node.place for node in own if node.place), None)
 
 
 def backend(seen: Seen, side: str) -> Document:
@@ -179,11 +202,12 @@ def row_verdict(row: Document) -> str:
     return str((Verdict.ROUNDING if max(errors) else Verdict.SAME).value)
 
 
-def culprit(c: Culprit) -> Document:
+def culprit(c: Culprit, seen: Seen) -> Document:
+    names = {"torch": c.cause.torch or c.fault.torch, "keras": c.cause.keras or c.fault.keras}
     return {
         "rung": c.fault.rung,
-        "torch": c.cause.torch or c.fault.torch,
-        "keras": c.cause.keras or c.fault.keras,
+        **names,
+        "place": {side: place(getattr(seen, side), name) for side, name in names.items()},
         "error_float64": c.fault.error,
         "detail": c.fault.detail,
         "cause": c.cause.id,

@@ -129,6 +129,8 @@ class Room:
         return self.workers[side].ask(replace(job, out=str(path.absolute())))
 
     def load(self, side: str, dtype: Dtype) -> Load:
+        if side not in self.loads:
+            raise DataError(f"{self.folder}: incomplete; verify the ports again")
         return replace(self.loads[side], dtype=dtype)
 
     def probe(self) -> str:

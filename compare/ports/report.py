@@ -87,7 +87,7 @@ def cause_lines(cause: str, same: list[Document]) -> list[str]:
     places = [place(c) for c in same]
     times = f" ({len(same)} places)" if len(same) > 1 else ""
     named = "cause unknown" if cause == "None" else f"cause {cause}"
-    lines = [f"culprit {places[0]} (rung {first['rung']}): {first['detail']}"]
+    lines = [f"culprit {places[0]} (rung {first['rung']}): {first['detail']}{called(first)}"]
     lines.append(f"  {named}{times}{': ' + first['phrase'] if first['phrase'] else ''}")
     before, after = (first["evidence"][key] for key in ("error_before", "error_after"))
     if after is not None and before is not None:
@@ -108,12 +108,23 @@ def place(c: Document) -> str:
     return names[0] if names[0] == names[1] else f"{names[0]} (torch) / {names[1]} (keras)"
 
 
+def aside(check: Document) -> str:
+    return "" if check["decides"] else " (does not decide: --rungs)"
+
+
+def called(c: Document) -> str:
+    """Where in the ports' files it was called."""
+    found = [f"{side} {where}" for side, where in c["place"].items() if where]
+    return f" ({', '.join(found)})" if found else ""
+
+
 def checks(document: Document) -> str:
     lines = []
     for check in document["checks"]:
         rung = "" if check["rung"] is None else f"rung {check['rung']}"
         mark = MARKS.get(check["verdict"], "?")
-        lines.append(f"{mark} {check['id']:<10} {rung:<7} {check['verdict']:<21} {check['detail']}")
+        said = f"{check['detail']}{aside(check)}"
+        lines.append(f"{mark} {check['id']:<10} {rung:<7} {check['verdict']:<21} {said}")
     for note in document["notes"]:
         lines.append(f"  note: {note}")
     for known in document["known_differences"][:SHOWN]:

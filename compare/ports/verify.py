@@ -23,7 +23,7 @@ from common import tensors
 from common.errors import DataError, UsageError
 from common.graph import Moves, back, moved, noise
 from common.job import Load, Unit
-from compare.folder import RunFolder, write_json
+from compare.folder import RunFolder, read_json, write_json
 from compare.ports import cuts, pairing, transfer
 from compare.ports.cuts import Cut, Cuts, Part, part
 from compare.ports.looks import SIDES, Look, Replay, Room, both
@@ -34,6 +34,7 @@ from compare.workers import Worker, check_python
 
 T = TypeVar("T")
 Array = NDArray[Any]
+RUNGS = range(6)  # of the ladder, as far as two ports without a recipe are judged
 MODAL = {"batch_norm", "dropout"}  # kinds that do otherwise in training
 DRAWN = {"weight", "bias", "scale", "shift"}  # where frozen, too; else what never changes stays
 SCALES = (1.0, 8.0)  # of a probe's samples in turn: a bound shows where numbers are large
@@ -54,6 +55,7 @@ class Request:
     batch: int = 0  # 0: as suits the size
     probe: Path | None = None
     seed: int = 0
+    rungs: tuple[int, ...] = ()  # these alone decide; empty: all of them
     trust: bool = False
     python: Mapping[str, str] = field(default_factory=dict)
     out: Path | None = None
@@ -267,12 +269,19 @@ class Seen:
         return self.room.replay("keras", "replay-float32", self.units(False), source, "float32")
 
 
-def verify(request: Request, use: Callable[[Seen], T]) -> T:
+def verify(
+    request: Request, use: Callable[[Seen], T], workers: Mapping[str, Worker] | None = None
+) -> T:
     """Fills a folder with what both ports show, and uses it while the workers live.
 
-    CompareError for a user's mistake.
+    `workers` are somebody's who keeps them. CompareError for a user's mistake.
     """
+    check(request)
     loads = {side: load(request, side) for side in SIDES}
+    if workers is not None:
+        with RunFolder(request.out, "verify") as room:
+            note(request, room.path)
+            return use(seen(request, Room(room.path, loads, workers)))
     pythons = {s: check_python(s, request.python.get(s, sys.executable)) for s in SIDES}
     with ExitStack() as stack:
         folder = stack.enter_context(RunFolder(request.out, "verify")).path
@@ -294,7 +303,7 @@ def start(side: str, python: str, request: Request, folder: Path) -> Worker:
 
 def seen(request: Request, room: Room) -> Seen:
     """All looks and replays that the judge needs."""
-    environments = both(lambda side: room.workers[side].ready()) if room.workers else {}
+    environments = known_environments(room)
     probe(request, room)
     first = both(lambda side: room.look(side, "survey", "float32", values=False))
     graphs = {side: look.graph for side, look in first.items()}
@@ -331,6 +340,25 @@ def seen(request: Request, room: Room) -> Seen:
     both(look_float32)
     found.replayed_float32  # noqa: B018
     return found
+
+
+def known_environments(room: Room) -> dict[str, dict[str, Any]]:
+    """What the workers are, or were."""
+    path = room.folder / "environments.json"
+    if room.workers:
+        write_json(path, both(lambda side: room.workers[side].ready()))
+    return dict(read_json(path))
+
+
+def check(request: Request) -> None:
+    """What can be refused before a framework is imported. UsageError, DataError."""
+    if request.weights and set(request.weights) != set(SIDES):
+        raise UsageError("expected --torch-weights and --keras-weights, or neither")
+    for side, path in request.weights.items():
+        if not Path(path).is_file():
+            raise UsageError(f"--{side}-weights {path}: there is no such file")
+    if request.probe is not None:
+        given_probe(request)
 
 
 def paired_outputs(torch: Collection[str], keras: Collection[str]) -> list[tuple[str, str]]:
@@ -370,12 +398,14 @@ def other_orders(found: Seen) -> dict[str, Moves]:
 
 
 def load(request: Request, side: str) -> Load:
+    weights = request.weights.get(side, "")
     return Load(
         absolute_port(getattr(request, side)),
         dict(request.arguments.get(side, {})),
         request.inputs,
-        weights=request.weights.get(side, ""),
+        weights=str(Path(weights).absolute()) if weights else "",  # a worker's folder is its own
         trust=request.trust,
+        folder=str(Path.cwd()),
     )
 
 
@@ -431,8 +461,6 @@ def weights(
 ) -> dict[str, str]:
     """Files of the tensors that each port is given; none where the user's own are judged."""
     if request.weights:
-        if set(request.weights) != set(SIDES):
-            raise UsageError("expected --torch-weights and --keras-weights, or neither")
         return {}
     drawn = draw(first["torch"], "torch", pairs, request.seed)
     raw = room.save("drawn-torch", drawn)
@@ -503,6 +531,7 @@ def note(request: Request, folder: Path) -> None:
         "inputs": [list(shape) for shape in request.inputs],
         "arguments": {s: dict(a) for s, a in request.arguments.items()},
         "weights": dict(request.weights), "map": dict(request.map) if request.map else None,
-        "seed": request.seed,
+        "seed": request.seed, "batch": request.batch, "names": request.names,
+        "rungs": list(request.rungs),
     }  # fmt: skip
     write_json(folder / "verify.json", fields)
