@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from errno import ENOMEM
 from math import prod
@@ -51,8 +51,8 @@ def save(path: Path, arrays: Mapping[str, Array], note: Any = None) -> None:
         offset = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    chunks = [len(text).to_bytes(8, "little"), text]
-    chunks += [np.ascontiguousarray(array).tobytes() for array in arrays.values()]
+    chunks: list[bytes | memoryview] = [len(text).to_bytes(8, "little"), text]
+    chunks += [np.ascontiguousarray(x).reshape(-1).view(np.uint8).data for x in arrays.values()]
     write_atomically(path, chunks)
 
 
@@ -114,7 +114,7 @@ def check_cover(offsets: list[list[int]], size: int) -> None:
         raise ValueError(f"the arrays end at byte {reached}, the body at {size}")
 
 
-def write_atomically(path: Path, chunks: list[bytes]) -> None:
+def write_atomically(path: Path, chunks: Sequence[bytes | memoryview]) -> None:
     """The whole file or none of it: written beside its place, then renamed."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

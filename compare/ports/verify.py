@@ -302,7 +302,9 @@ def verify(
     if workers is not None:
         with RunFolder(request.out, "verify") as room:
             note(request, room.path)
-            return use(seen(request, Room(room.path, loads, workers)))
+            found = use(seen(request, Room(room.path, loads, workers)))
+            thin(request, room.path)
+            return found
     pythons = {s: check_python(s, request.python.get(s, sys.executable)) for s in SIDES}
     with ExitStack() as stack:
         folder = stack.enter_context(RunFolder(request.out, "verify")).path
@@ -313,7 +315,16 @@ def verify(
         for side in SIDES:
             reporter.phase(side, "looks at the port")
         note(request, folder)
-        return use(seen(request, Room(folder, loads, workers)))
+        found = use(seen(request, Room(folder, loads, workers)))
+        thin(request, folder)
+        return found
+
+
+def thin(request: Request, folder: Path) -> None:
+    """Leaves the report without the arrays behind it, gigabytes of a large net, unless asked to."""
+    if request.out is None:
+        for path in folder.rglob("*.safetensors"):
+            path.unlink()
 
 
 def start(side: str, python: str, request: Request, folder: Path) -> Worker:
