@@ -265,7 +265,10 @@ def add_ports(command: argparse.ArgumentParser, judged: bool = True) -> None:
     command.add_argument("--batch", type=count, default=0, help="samples of the probe")
     command.add_argument("--probe", type=Path, metavar="FILE.npz", help="inputs to use")
     command.add_argument("--seed", type=seed, default=0, help="of probe and weights (0)")
-    command.add_argument("--out", type=Path, metavar="DIR", help="run folder (runs/...)")
+    command.add_argument(
+        "--out", type=Path, metavar="DIR",
+        help="run folder, with all arrays, for `compare judge` (runs/..., with the report alone)",
+    )  # fmt: skip
     add_workers(command)
 
 

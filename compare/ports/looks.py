@@ -124,7 +124,7 @@ class Room:
 
     def ask(self, side: str, path: Path, job: LookJob | ReplayJob) -> dict[str, Any]:
         if side not in self.workers:
-            raise DataError(f"{path}: is not there; verify the ports again, with --out to keep arrays")
+            raise DataError(f"{path}: is not there; verify again, with --out to keep arrays")
         path.parent.mkdir(parents=True, exist_ok=True)
         return self.workers[side].ask(replace(job, out=str(path.absolute())))
 
