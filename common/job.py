@@ -117,6 +117,7 @@ class LookJob:
     tensors: bool = True  # leave what the port holds
     values: bool = True  # leave what flowed
     gradients: str = ""  # safetensors: name of an output -> what reaches it on the way back
+    totals: bool = False  # leave the gradients of tensors and inputs alone
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,16 @@ def flipped_in_float32(errors: Iterable[float]) -> float:
     return min(errors)
 
 
+SIXTH = float(np.float32(1 / 6)) * 6  # of a hard sigmoid, as PyTorch's backward pass holds it
+
+
+def tied_maxima(x: Array) -> Array:
+    """Where x (N, C, ...) shares the largest number of its map with another place."""
+    axes = tuple(range(2, x.ndim))
+    largest = x == x.max(axis=axes, keepdims=True)
+    return np.asarray(largest & (largest.sum(axis=axes, keepdims=True) > 1))
+
+
 # ------------------------------------------------------------------------------------ the list
 
 RUNNING_VARIANCE = Known(

@@ -85,7 +85,8 @@ def look(job: LookJob, progress: Emit) -> dict[str, Any]:
         if job.values:
             arrays |= {f"value:{name}": array_of(x) for name, x in found.values.items()}
         if job.gradients:
-            arrays |= gradients(loaded, found, tape, tensors.load(Path(job.gradients)))
+            given = tensors.load(Path(job.gradients))
+            arrays |= gradients(loaded, found, tape, given, job.totals)
     loaded.passes[job.training] = dataclasses.replace(found, values={})
     tensors.save(Path(job.out), arrays, note=found.graph.to_note())
     return {}
@@ -565,14 +566,19 @@ def check_constants(
 
 
 def gradients(
-    loaded: Loaded, found: Pass, tape: tf.GradientTape, given: Mapping[str, Array]
+    loaded: Loaded, found: Pass, tape: tf.GradientTape, given: Mapping[str, Array], totals: bool
 ) -> dict[str, Array]:
-    """Of the sum of each output times what reaches it; what has no path to it is left out."""
+    """Of the sum of each output times what reaches it; what has no path to it is left out.
+
+    `totals`: of inputs and tensors alone.
+    """
     with tape:
         loss = weighted(
             [(found.values[found.graph.outputs[name]], array) for name, array in given.items()]
         )
     values = {n: x for n, x in found.values.items() if x.dtype.is_floating}
+    if totals:
+        values = {n: x for n, x in values.items() if n.startswith("input:")}
     return collected(tape, loss, values, loaded.variables, "")
 
 

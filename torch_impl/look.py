@@ -150,7 +150,7 @@ def backward(
     arrays = {
         f"gradient:{name}": numbers(found[value])
         for name, value in values.items()
-        if value in found
+        if value in found and (name.startswith("input:") or not job.totals)
     }
     for name, parameter in parameters.items():
         if parameter.grad is not None:

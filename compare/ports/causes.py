@@ -23,7 +23,7 @@ from common.spec import Layer
 from compare import fixes
 from compare.causes import FLOAT64, proven
 from compare.evidence import relative_error
-from compare.known import KEPT_IN_FLOAT32
+from compare.known import KEPT_IN_FLOAT32, SIXTH
 from compare.ports.cuts import Cut, Part, by_rank, part, way_by_value, ways_between
 from compare.ports.judge import Fault, gradient_error, part_gradients
 from compare.ports.looks import Look
@@ -177,8 +177,7 @@ def against(name: str, a: Array | None, b: Array | None, reached: Array) -> Caus
         factor = float(np.vdot(a, b)) / square
         after = relative_error(b, factor * a)
         if after <= GRADIENT_FLOAT64:
-            sixth = float(np.float32(1 / 6)) * 6
-            if min(abs(factor - sixth), abs(factor - 1 / sixth)) <= GRADIENT_FLOAT64:
+            if min(abs(factor - SIXTH), abs(factor - 1 / SIXTH)) <= GRADIENT_FLOAT64:
                 phrase = "PyTorch's backward pass of a hard sigmoid holds 1/6 in float32"
                 return Cause(KNOWN, phrase, None, 0.0)
             phrase = f"keras' gradient of {name} is {factor:.6g} times torch's"

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common import reference
 from common.graph import Node, moved
 from common.spec import Layer
+from compare import known
 from compare.evidence import relative_error
 from compare.ports import transfer
 from compare.ports.cuts import Cut, Part, part, ways_between
@@ -32,6 +32,7 @@ from compare.thresholds import (
 from compare.verdict import Check, Verdict, worst
 
 Array = NDArray[Any]
+WHOLE = 1e-6  # outputs and gradients of a whole net: deep ones multiply every rounding
 NEUTRAL = {"identity", "dropout", "flatten", "reshape", "transpose", "detach"}
 
 
@@ -85,7 +86,11 @@ def judge(seen: Seen) -> Judgement:
         )
     )
     residual = end_to_end(seen)
-    if not faults and residual > 1e-6:
+    if not faults:
+        check, more = whole_gradients(seen)
+        faults += more
+        checks.append(check)
+    if not faults and residual > WHOLE:
         checks.append(
             Check("whole", 3, Verdict.DIFFERENT, "the parts agree and the whole does not", residual)
         )
@@ -393,8 +398,8 @@ def end_to_end_of(seen: Seen, made: Mapping[str, Array | None]) -> float:
     errors = [0.0]
     for ours, theirs in seen.outputs:
         t, k = seen.torch.graph.outputs[ours], seen.keras.graph.outputs[theirs]
-        known = seen.cuts.by_keras.get(k)
-        cut = known if known and known.torch == t else output_cut(seen, t, k)
+        found = seen.cuts.by_keras.get(k)
+        cut = found if found and found.torch == t else output_cut(seen, t, k)
         errors.append(apart(made[k], seen.torch.value(t), cut))
     return max(errors)
 
@@ -434,6 +439,50 @@ def gradients(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[
     said = faults[0].detail if faults else detail
     cover = (compared, len(seen.parts) - len(wrong_forward))
     return Check("gradients", 5, verdict, said, largest, GRADIENT_FLOAT64, coverage=cover), faults
+
+
+def whole_gradients(seen: Seen) -> tuple[Check, list[Fault]]:
+    """Both ports back from their outputs to every tensor, freely: what no part can show.
+
+    A hook between two operations is in none of them.
+    """
+    ours, theirs = seen.whole
+    errors: dict[str, float] = {}
+    factors: dict[str, float] = {}
+    largest = max((float(np.abs(x).max(initial=0.0)) for x in ours.arrays.values()), default=0.0)
+    for carried in seen.moves.carried:
+        due = ours.arrays.get(f"gradient-of:{carried.torch}")
+        got = theirs.arrays.get(f"gradient-of:{carried.keras}")
+        if not trained(seen, carried) or (due is None and got is None):
+            continue
+        if due is None or got is None:
+            errors[carried.torch] = float("inf") if np.any(due if got is None else got) else 0.0
+            continue
+        if np.abs(due).max(initial=0.0) > 1e-9 * largest:
+            mine = moved(got, carried.moves)
+            errors[carried.torch] = relative_error(mine, due)
+            factors[carried.torch] = float(np.vdot(due, mine) / np.vdot(due, due))
+    wrong = [name for name, error in errors.items() if not error <= WHOLE]
+    largest_error = max(errors.values(), default=0.0)
+    detail = f"of {len(errors)} tensors, both ports whole: at most {largest_error:.1e} apart"
+    if not wrong:
+        verdict = Verdict.ROUNDING if largest_error else Verdict.SAME
+        return Check("whole", 5, verdict, detail, largest_error, WHOLE), []
+    last = max(wrong, key=lambda name: place_in(seen, name))
+    pair = next(p for p in seen.pairs.pairs if last in p.torch.tensors.values())
+    titles = pair.torch.node.name, pair.keras.node.name
+    said = f"hands back another gradient of {last} than its parts do"
+    scaled = np.ptp([factors.get(name, 0.0) for name in wrong]) < WHOLE
+    found: dict[str, Any] = {"cause": "gradient-scaled", "after": 0.0} if scaled else {}
+    return Check("whole", 5, Verdict.DIFFERENT, said, largest_error, WHOLE), [
+        Fault(5, *titles, errors[last], said, **found)
+    ]
+
+
+def place_in(seen: Seen, tensor: str) -> int:
+    """Where in its network a tensor is used."""
+    holders = [p.torch for p in seen.pairs.pairs if tensor in p.torch.tensors.values()]
+    return holders[0].place if holders else -1
 
 
 def part_gradient(seen: Seen, name: str, own: Part) -> tuple[float, str]:
@@ -506,14 +555,12 @@ def ties(seen: Seen, own: Part, origin: Cut) -> Array | None:
         return np.asarray(x == 0)
     whole = {"global_max_pool", "adaptive_max_pool", "max"}
     if x.ndim >= 3 and any(node.kind in whole for node in (*own.nodes, *read)):
-        axes = tuple(range(2, x.ndim))
-        largest = x == x.max(axis=axes, keepdims=True)
-        return np.asarray(largest & (largest.sum(axis=axes, keepdims=True) > 1))
+        return known.tied_maxima(x)
     pool = next((node for node in read if node.kind == "max_pool"), None)
     if pool is None or x.ndim != 4:
         return None
     layer = Layer("", "max_pool", {"dilation": (1, 1), **pool.settings}, ("x",))
-    return reference.ties(layer, x)
+    return ~known.untied([layer], x)
 
 
 def nothing_depends(seen: Seen, name: str, due: Array, got: Array) -> bool:

@@ -28,5 +28,7 @@ def as_users(case: Case, names: bool) -> Request:
         inputs = tuple(tuple(shape) for shape in case.inputs)
         return Request(case.port, case.twin, inputs, arguments=case.args, names=names)
     spec = spec_of(Build("", spec_path(case.spec), ""))
-    ports = {s: case.port if s == case.side else right_port(case.spec, s) for s in SIDES}
+    ports = {side: right_port(case.spec, side) for side in SIDES}
+    if case.port:
+        ports[case.side] = case.port
     return Request(ports["torch"], ports["keras"], tuple(spec.inputs.values()), names=names)

@@ -174,6 +174,27 @@ class Seen:
             made.append(Unit(name, mine.names, feeds, (cut.torch,), back_in))
         return made
 
+    @cached_property
+    def whole(self) -> tuple[Look, Look]:
+        """Both ports back from the same random numbers at their outputs, in float64."""
+        ours: dict[str, Array] = {}
+        theirs: dict[str, Array] = {}
+        for t, k in self.outputs:
+            values = self.torch.graph.outputs[t], self.keras.graph.outputs[k]
+            ours[t] = fed({}, noise(f"output {t}", self.torch.value(values[0]).shape))
+            cut = self.cuts.by_keras.get(values[1])
+            same = cut if cut is not None and cut.torch == values[0] else None
+            shapes = self.keras.graph.shapes[values[1]], self.torch.graph.shapes[values[0]]
+            moves = same.moves if same else next(cuts.ways_between(*shapes, self.keras.graph), ())
+            theirs[k] = moved(ours[t], back(moves, (-1, *shapes[0])))
+        looks = []
+        for side, reach in (("torch", ours), ("keras", theirs)):
+            kept: dict[str, Any] = {"tensors": False, "values": False, "totals": True}
+            kept |= {"given": self.given.get(side, "")}
+            kept |= {"gradients": self.room.save(f"directions-{side}", reach)}
+            looks.append(self.room.look(side, "whole-float64", **kept))
+        return looks[0], looks[1]
+
     def in_step(self, name: str) -> tuple[Part, Part]:
         """The parts of either side that end in one value and read the same ones.
 

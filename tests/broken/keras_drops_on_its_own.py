@@ -12,6 +12,7 @@ EXPECT = {
     "rung": 3,
     "layer": "pool",
     "cause": None,
+    "as_port": {"layer": "dropout", "cause": "dropout-in-evaluation"},
 }
 
 

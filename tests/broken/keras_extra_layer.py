@@ -4,7 +4,14 @@ from keras import layers
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 0, "layer": "dropout", "cause": "layer-extra"}
+EXPECT = {
+    "side": "keras",
+    "spec": "lenet",
+    "rung": 0,
+    "layer": "dropout",
+    "cause": "layer-extra",
+    "not_a_port": "the layer is never called",
+}
 
 
 class Port(LeNet):

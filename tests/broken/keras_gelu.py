@@ -4,7 +4,14 @@ from keras import layers
 
 from tf_impl.models.lenet import LeNet
 
-EXPECT = {"side": "keras", "spec": "lenet", "rung": 0, "layer": "relu3", "cause": "gelu"}
+EXPECT = {
+    "side": "keras",
+    "spec": "lenet",
+    "rung": 0,
+    "layer": "relu3",
+    "cause": "gelu",
+    "as_port": {"cause": "other-activation"},
+}
 
 
 class Port(LeNet):

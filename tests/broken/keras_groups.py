@@ -4,7 +4,14 @@ from common.locate import locate
 from tf_impl.layers import PaddedConv2D
 
 Ops = locate(__file__.replace("broken/keras_groups", "ports/ops_keras") + ":Ops")
-EXPECT = {"side": "keras", "spec": "ops", "rung": 0, "layer": "grouped", "cause": "other-shape"}
+EXPECT = {
+    "side": "keras",
+    "spec": "ops",
+    "rung": 0,
+    "layer": "grouped",
+    "cause": "other-shape",
+    "as_port": {"cause": "tensor-shape"},
+}
 
 
 class Port(Ops):

@@ -11,6 +11,7 @@ EXPECT = {
     "rung": 0,
     "layer": "stem",
     "cause": "conv-bias-before-bn",
+    "as_port": {"cause": "bias-missing"},
 }
 
 

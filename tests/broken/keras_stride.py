@@ -12,6 +12,7 @@ EXPECT = {
     "layer": "border",
     "cause": None,  # here the border counts no more, too
     "also": ["no_border"],
+    "as_port": {"cause": "stride"},
 }
 
 

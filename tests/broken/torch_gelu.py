@@ -4,7 +4,14 @@ from torch import nn
 
 from torch_impl.models.lenet import LeNet
 
-EXPECT = {"side": "torch", "spec": "lenet", "rung": 0, "layer": "relu3", "cause": "gelu"}
+EXPECT = {
+    "side": "torch",
+    "spec": "lenet",
+    "rung": 0,
+    "layer": "relu3",
+    "cause": "gelu",
+    "as_port": {"cause": "other-activation"},
+}
 
 
 class Port(LeNet):

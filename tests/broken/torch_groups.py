@@ -3,7 +3,14 @@
 from common.locate import locate
 
 Ops = locate(__file__.replace("broken/torch_groups", "ports/ops_torch") + ":Ops")
-EXPECT = {"side": "torch", "spec": "ops", "rung": 0, "layer": "grouped", "cause": "other-shape"}
+EXPECT = {
+    "side": "torch",
+    "spec": "ops",
+    "rung": 0,
+    "layer": "grouped",
+    "cause": "other-shape",
+    "as_port": {"cause": "tensor-shape"},
+}
 
 
 class Port(Ops):

@@ -24,6 +24,7 @@ EXPECT = {
         "fc3",
         "loss",
     ],
+    "not_a_port": "two halves of a batch give what the batch does: the same function",
 }
 
 

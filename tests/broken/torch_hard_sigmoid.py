@@ -11,6 +11,7 @@ EXPECT = {
     "rung": 0,
     "layer": "sigmoid",
     "cause": "hard-sigmoid",
+    "as_port": {"cause": "other-activation"},
 }
 
 

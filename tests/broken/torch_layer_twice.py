@@ -9,6 +9,7 @@ EXPECT = {
     "layer": "relu3",
     "cause": "layer-twice",
     "also": ["fc2"],
+    "not_a_port": "the relu of a relu is the relu: the same function",
 }
 
 

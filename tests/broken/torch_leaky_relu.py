@@ -10,6 +10,7 @@ EXPECT = {
     "rung": 0,
     "layer": "relu2",
     "cause": "leaky-relu-slope",
+    "as_port": {"cause": "other-activation"},
 }
 
 

@@ -4,7 +4,14 @@ from torch import nn
 
 from torch_impl.models.lenet import LeNet
 
-EXPECT = {"side": "torch", "spec": "lenet", "rung": 5, "layer": "loss", "cause": "gradient-scaled"}
+EXPECT = {
+    "side": "torch",
+    "spec": "lenet",
+    "rung": 5,
+    "layer": "loss",
+    "cause": "gradient-scaled",
+    "as_port": {"layer": "fc3"},
+}
 
 
 class Doubling(nn.Linear):

@@ -9,6 +9,7 @@ EXPECT = {
     "layer": "relu3",
     "cause": "layer-skipped",
     "also": ["fc2"],
+    "as_port": {"cause": "activation-extra"},
 }
 
 

@@ -5,7 +5,14 @@ from torch import nn
 from common.locate import locate
 
 Branches = locate(__file__.replace("broken/torch_no_bias", "ports/branches_torch") + ":Branches")
-EXPECT = {"side": "torch", "spec": "branches", "rung": 0, "layer": "right", "cause": "bias-missing"}
+EXPECT = {
+    "side": "torch",
+    "spec": "branches",
+    "rung": 0,
+    "layer": "right",
+    "cause": "bias-missing",
+    "as_port": {"cause": "bias-extra"},
+}
 
 
 class Port(Branches):

@@ -8,6 +8,7 @@ EXPECT = {
     "rung": 3,
     "layer": "fc3",
     "cause": "activation-extra",
+    "as_port": {"cause": "activation-missing"},
 }
 
 
