@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from common import tensors
 from common.errors import DataError, UsageError
-from common.graph import Moves, back, moved, noise
+from common.graph import Moves, back, fed, moved, noise
 from common.job import Load, Unit
 from compare.folder import RunFolder, read_json, write_json
 from compare.ports import cuts, pairing, transfer
