@@ -183,8 +183,9 @@ def made(load: Load) -> layers.Layer:
     try:
         model = call(**load.arguments)
     except (Exception, SystemExit) as error:
-        arguments = ", ".join(f"{name}={value!r}" for name, value in load.arguments.items())
-        raise UsageError(f"{load.port}({arguments}) raised {said(error)}") from error
+        given = ", ".join(f"{name}={value!r}" for name, value in load.arguments.items())
+        shown = f"({given})" if given else ""
+        raise UsageError(f"{load.port}{shown} raised {said(error)}") from error
     if not isinstance(model, layers.Layer):
         what = "None" if model is None else f"a {type(model).__name__}"
         raise UsageError(f"{load.port} returned {what}, expected a keras.Model or keras.Layer")
