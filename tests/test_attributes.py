@@ -67,6 +67,7 @@ def of_zoo(zoo: dict[str, Any], name: str) -> Evidence:
     return Evidence(spec, {}, {}, traces)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", specs.SPECS)
 def test_every_setting_of_every_network_is_seen_and_agrees(zoo, name):
     check = attributes.judge(of_zoo(zoo, name))

@@ -187,6 +187,7 @@ def test_a_worker_killed_in_training_leaves_the_other_sides_results(compared, sp
         assert main([command, str(result.folder)]) == 3
 
 
+@pytest.mark.slow
 def test_a_worker_without_memory_leaves_the_other_sides_results(compared, spare, in_training):
     def limit(pid: int) -> None:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
@@ -391,6 +392,7 @@ def test_an_interruption_in_training_leaves_what_was_finished(start):
         assert not (command.folder / side / "weights.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_a_command_killed_in_training(start):
     command = start("run", "--epochs", "500")
     command.until_importing()
@@ -407,6 +409,7 @@ def test_no_worker_outlives_a_command_killed_while_they_import(start):
     assert command.ended()[0] == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_a_worker_killed_while_importing_leaves_the_other_sides_trace(start):
     command = start("check", "--json", "-")
     command.until_importing()
@@ -434,6 +437,7 @@ def without_what_may_differ(value: Any) -> Any:
     return [without_what_may_differ(x) for x in value] if isinstance(value, list) else value
 
 
+@pytest.mark.slow
 def test_the_same_command_twice_gives_the_same_bytes(start, compared):
     """Once in new processes, once in those that other tests have used."""
     command = start("run", "--epochs", "1")

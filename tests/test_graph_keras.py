@@ -286,9 +286,9 @@ def test_a_call_that_a_users_layer_inherits_is_one_node(look):
     graph = look("leaves", (2, 5, 5)).graph
     assert [node.name for node in graph.nodes] == ["p/pad", "p/conv", "p/relu"]
     pad, conv, _ = graph.nodes
-    assert pad.settings["sides"] == [[1, 2], [1, 2]]
+    assert pad.settings["sides"] == ((1, 2), (1, 2))
     assert conv.tensors == {"weight": "p.kernel", "bias": "p.bias"}
-    assert conv.settings["padding"] == [[0, 0], [0, 0]]
+    assert conv.settings["padding"] == ((0, 0), (0, 0))
 
 
 def test_compiled_functions_are_seen_and_own_gradients_are_kept_whole(look):

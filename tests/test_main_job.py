@@ -181,7 +181,7 @@ FAULTS = {
 }
 
 
-EVERY_DAY = ("torch pools by average", "keras looks ahead", "torch shuffles anew")
+EVERY_DAY = ("torch pools by average", "torch shuffles anew")
 
 
 @pytest.mark.parametrize(
@@ -203,6 +203,7 @@ def test_a_one_line_fault_ends_in_exit_1_and_is_named(name, tmp_path):
     assert named in done.stdout
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_is_not_called_the_same(tmp_path):
     done = compare(tmp_path, "--model", "lenet", "--epochs", "1", "--lr", "1e6", "--json", "r.json")
     assert done.returncode == 4, done.stdout + done.stderr
@@ -218,6 +219,7 @@ def test_a_run_folder_without_what_its_training_left_is_not_proven(finished, tmp
     assert compare(tmp_path, "judge", "run").returncode == 4
 
 
+@pytest.mark.slow
 def test_bench_reports_both_loops_of_both_frameworks(tmp_path):
     arguments = ("--repeats", "1", "--launches", "1", "--json", "-")
     done = compare(tmp_path, "bench", "--model", "lenet", *arguments)

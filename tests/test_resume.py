@@ -167,6 +167,7 @@ def test_what_cannot_go_on_is_refused(run, environment, arguments, words):
 
 
 @pytest.mark.parametrize("what", ["data", "keras side", "torch side", "device"])
+@pytest.mark.slow
 def test_what_would_be_another_run_is_refused(interrupted, environment, tmp_path, what):
     shutil.copytree(interrupted / "run", tmp_path / "run")
     (tmp_path / "run/keras/history.json").unlink(missing_ok=True)

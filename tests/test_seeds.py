@@ -158,6 +158,7 @@ def test_too_few_seeds_for_the_margin_are_exit_4(resumed, environment, tmp_path,
     assert found["comparison"]["seeds_needed"] > seeds
 
 
+@pytest.mark.slow
 def test_a_fault_that_the_training_alone_has_is_different_over_seeds(environment, tmp_path):
     """Keras learns no more after the second epoch, where there are more images than in lockstep."""
     rates = "training.recipe.rates(epoch, -(-len(order) // size), before)"

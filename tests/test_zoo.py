@@ -87,6 +87,7 @@ def test_both_twins_define_what_the_spec_names(name):
         assert port in defined
 
 
+@pytest.mark.slow
 def test_a_network_dropped_into_the_folders_is_found(tmp_path):
     """Four new files in a copy, and nothing else: the command lists, describes and checks it."""
     for package in ("common", "torch_impl", "tf_impl", "compare"):

@@ -637,12 +637,15 @@ def run_unit(
             else:
                 run_node(loaded, found, found.entries[name], values)
         if unit.gradients:
-            given = {
-                t: moved(fed(source, key), moves) for t, (key, moves) in unit.gradients.items()
-            }
-            loss = weighted([(values[target], array) for target, array in given.items()])
+            given = [
+                (values[target], moved(fed(source, key), moves))
+                for target, (key, moves) in unit.gradients.items()
+            ]
+            # what is made in another shape than is sent back is told by its value
+            fits = [(x, array) for x, array in given if tuple(x.shape) == array.shape]
+            loss = weighted(fits) if fits else None
     arrays = {f"{unit.name}|value:{target}": array_of(values[target]) for target in unit.targets}
-    if unit.gradients:
+    if unit.gradients and loss is not None:
         floats = {n: x for n, x in feeds.items() if x.dtype.is_floating}
         owned = {name: v for name, v in touched.items() if name in loaded.variables}
         arrays |= collected(tape, loss, floats, owned, f"{unit.name}|")

@@ -207,11 +207,11 @@ def as_one(product: Node, node: Node, view: Node | None, bias: str) -> Node:
 
 
 def named(nodes: list[Node], taken: set[str]) -> list[Node]:
-    """A folded node goes by its layer's name where nothing else of the layer is left."""
+    """A node that holds all that its layer holds goes by the layer's name, where that is free."""
     layers = Counter(node.layer for node in nodes if node.kind != "pad")
     return [
-        replace(node, name=node.layer)
-        if node.inner and node.layer and layers[node.layer] == 1 and node.layer not in taken
+        replace(node, name=node.layer, inner=node.ran)
+        if node.tensors and node.layer and layers[node.layer] == 1 and node.layer not in taken
         else node
         for node in nodes
     ]

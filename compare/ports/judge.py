@@ -274,7 +274,7 @@ def wrong_numbers(seen: Seen, name: str, cut: Cut, own: Part, row: dict[str, Any
     error = apart(made, due, cut)
     row["forward"]["float64"] = error
     if made is not None and prod(made.shape) != prod(due.shape):
-        detail = f"makes {by(made.shape[1:])}, torch's {by(due.shape[1:])}"
+        detail = f"makes {by(in_torchs_axes(made, cut))}, torch's {by(due.shape[1:])}"
         return Fault(1, *titles, error, detail, name)
     if not error <= FORWARD_FLOAT64 and any(is_short(seen, s, "float64") for s in own.sources):
         row["forward"]["float64"] = None
@@ -302,6 +302,14 @@ def elsewhere_in_float32(seen: Seen, source: str) -> bool:
     cut = seen.cuts.by_keras.get(source)
     ours = cut is None or cut.torch in seen.torch_float32.graph.shapes
     return not ours or source not in seen.keras_float32.graph.shapes
+
+
+def in_torchs_axes(made: Array, cut: Cut) -> tuple[int, ...]:
+    """The shape of a Keras value, without the batch, as PyTorch orders axes where that is known."""
+    try:
+        return moved(made, cut.moves).shape[1:]
+    except ValueError:
+        return made.shape[1:]
 
 
 BITS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
