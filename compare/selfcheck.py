@@ -414,21 +414,25 @@ def kernel_table(scores: list[Document]) -> str:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("comparison")
     for which in ("outputs", "layers"):
-        for name in ("missed, of all faults", "of those in them", "false alarms"):
+        for name in ("missed", "false alarms"):
             table.add_column(f"{which}: {name}", justify="right")
     for score in scores:
-        cells = []
-        for own in (score["outputs"], score["layers"]):
-            cells += [f"{own['missed']} of {own['faults']}"]
-            cells += [f"{own['missed_of_shown']} of {own['shown']}"]
-            cells += [f"{own['false_alarms']} of {own['correct']}"]
-        table.add_row(score["name"], *cells)
-    legend = (
-        "each comparison given the float32 outputs of both ports alone, then those of every layer"
-    )
-    return f"{rendered(table)}\n{legend}"
+        pairs = [score[which] for which in ("outputs", "layers")]
+        cells = [
+            (
+                f"{own['missed_of_shown']} of {own['shown']}",
+                f"{own['false_alarms']} of {own['equal']}",
+            )
+            for own in pairs
+        ]
+        table.add_row(score["name"], *(cell for pair in cells for cell in pair))
+    return f"{rendered(table)}\n{LEGEND}"
 
 
+LEGEND = (
+    "missed: passed, of the faults that show in both ports' outputs, or in any layer's, float32;\n"
+    "false alarms: failed, of the pairs whose numbers there agree to rounding"
+)
 SAID = ("rung", "layer", "side", "cause")
 
 

@@ -107,7 +107,8 @@ def test_a_kernel_that_passes_a_fault_has_missed_it_and_one_that_fails_a_right_p
     assert table["onnx2tf"]["outputs"]["missed_of_shown"] == 0
     assert table["onnx2tf"]["layers"]["missed_of_shown"] == 1
     assert table["Polygraphy"]["outputs"]["missed"] == 0
-    assert table["Polygraphy"]["outputs"]["false_alarms"] == 1
+    assert table["Polygraphy"]["outputs"]["false_alarms"] == table["Polygraphy"]["outputs"]["equal"]
+    assert table["compare"]["outputs"]["equal"] == table["onnx2tf"]["layers"]["equal"] == 1
 
 
 NAMES = [kernel.name for kernel in kernels.KERNELS]
