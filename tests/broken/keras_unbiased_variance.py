@@ -12,6 +12,7 @@ EXPECT = {
     "rung": 4,
     "layer": "bn1",
     "cause": "bn-running-var-biased",
+    "not_a_port": "both ports then keep one and the same running variance",
 }
 
 

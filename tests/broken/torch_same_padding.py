@@ -13,6 +13,7 @@ EXPECT = {
     "rung": 3,
     "layer": "stem",
     "cause": "same-vs-symmetric-stride2",
+    "as_port": {"cause": "padding"},
 }
 
 

@@ -7,7 +7,14 @@ from common.locate import locate
 Branches = locate(
     __file__.replace("broken/torch_two_faults_in_one_layer", "ports/branches_torch") + ":Branches"
 )
-EXPECT = {"side": "torch", "spec": "branches", "rung": 3, "layer": "bn", "cause": None}
+EXPECT = {
+    "side": "torch",
+    "spec": "branches",
+    "rung": 3,
+    "layer": "bn",
+    "cause": None,
+    "as_port": {"cause": "bn-affine-flags"},  # a fault of its own there: the scale is missing
+}
 
 
 class Unscaled(nn.BatchNorm2d):

@@ -4,7 +4,14 @@ from torch import nn
 
 from torch_impl.models.lenet import LeNet
 
-EXPECT = {"side": "torch", "spec": "lenet", "rung": 0, "layer": "fc1", "cause": "layer-width"}
+EXPECT = {
+    "side": "torch",
+    "spec": "lenet",
+    "rung": 0,
+    "layer": "fc1",
+    "cause": "layer-width",
+    "as_port": {"cause": "tensor-shape"},
+}
 
 
 class Port(LeNet):
