@@ -109,6 +109,9 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
         if middle is None:
             return [Cause(before=fault.error)]
         found = causes_of(seen, middle)
+        if found[0].id is None:
+            works = merged(middle.torch), merged(middle.keras)
+            found = behind_preprocessing(seen, middle, *works, number) or found
     names = ", ".join(n.name for n in middle.torch), ", ".join(n.name for n in middle.keras)
     return [replace(cause, torch=names[0], keras=names[1]) for cause in found]
 
@@ -252,6 +255,8 @@ def misread(
 
 def is_still(look: Look, node: Node) -> bool:
     """Whether a node hands on what it reads, as dropout does in evaluation."""
+    if len(node.reads) == 1 and node.kind == "concat":
+        return True  # joins one
     if node.kind not in STILL or not node.reads:
         return False
     before, after = (look.arrays.get(f"value:{v}") for v in (node.reads[0], node.writes[0]))
@@ -437,6 +442,41 @@ def between_both(
     if len(torch) == len(keras) == 1:
         return one(seen, middle, torch[0], keras[0])
     return [Cause(before=middle.error)]
+
+
+def behind_preprocessing(
+    seen: Seen, middle: Middle, torch: Sequence[Work], keras: Sequence[Work], number: int
+) -> list[Cause]:
+    """Keras does something to its input first, and the layer behind it may differ as well."""
+    first = [work for work in keras[:-1] if work.node.kind in ("rescale", "normalise")]
+    if not first or len(torch) != 1 or len(keras) != 1 + len(first):
+        return []
+    rest, last = keras[-1], first[-1].node
+    reads = (torch[0].pad or torch[0].node).reads
+    if len(reads) != 1 or torch[0].node.kind != rest.node.kind:
+        return []
+    value = last.writes[0]
+    stands = Cut(reads[0], value, last_way(seen, value, reads[0]), "")
+    local = {**middle.local, value: stands}
+    own = part(seen.keras.net, middle.cut.keras, local)
+    way = back(stands.moves, (-1, *seen.keras.graph.shapes[value]))
+    feeds = {value: (f"value:{reads[0]}", way)}
+    unit = Unit("rest", own.names, feeds, (middle.cut.keras,), {})
+    made = seen.room.replay("keras", f"rest-{number}", [unit], source_of(seen))
+    left = piece(
+        seen, local, [torch[0].node], own.nodes, middle.cut, made.value("rest", middle.cut.keras)
+    )
+    found = [] if left.error <= FORWARD_FLOAT64 else one(seen, left, torch[0], rest)
+    if any(cause.id is None for cause in found):
+        return []
+    names = " and ".join(f"{w.node.name} ({w.node.kind})" for w in first)
+    after = max([cause.after or 0.0 for cause in found], default=left.error)
+    fix = {"torch": f"do the same before the model: {names}", "keras": f"remove {names}"}
+    repairs = tuple(Repair(n, "identity", reads=((),)) for w in first for n in w.node.ran)
+    phrase = f"keras does {names} inside the model"
+    id = "preprocessing-inside"
+    own_cause = Cause(id, phrase, middle.error, after, (), (id,), fix, repairs=repairs)
+    return [own_cause, *found]
 
 
 def known_constants(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause | None:

@@ -9,7 +9,7 @@ verdict is still right: what lies between cuts gets larger, and a fault is told 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 from math import prod
@@ -63,6 +63,14 @@ class Cuts:
         self.found.append(cut)
         self.by_torch[cut.torch] = cut
         self.by_keras[cut.keras] = cut
+
+    def without(self, values: Collection[str]) -> Cuts:
+        """The same without the cuts at these values of Keras."""
+        rest = Cuts(self.orders)
+        for cut in self.found:
+            if cut.keras not in values:
+                rest.add(cut)
+        return rest
 
     def free(self, torch: str, keras: str) -> bool:
         return torch not in self.by_torch and keras not in self.by_keras

@@ -85,8 +85,8 @@ def whole(graph: Graph, nodes: list[Node], path: str, run: list[Node]) -> list[N
         return run
     tensors: dict[str, str] = {}
     for node in run:
-        for name in node.tensors.values():
-            tensors.setdefault(role_of(name, run), name)
+        for role, name in node.tensors.items():
+            tensors.setdefault(role if node.kind in LAYERS else role_of(name, run), name)
     taken = {node.name for node in nodes if node.name not in mine}
     return [
         Node(

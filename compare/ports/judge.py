@@ -112,6 +112,9 @@ def trained_otherwise_in_words(seen: Seen, wrong: Collection[str]) -> Iterator[s
                 f"{side} has dropout, {names}, and {other} has none at all: they are the same "
                 "network and train otherwise"
             )
+    for side, look in looks(seen).items():
+        if found := whole_branches(look):
+            yield f"{side} drops whole branches at {len(found)} places; that is not compared"
     keeps = [
         (pair.torch.node.settings.get("keep"), pair.keras.node.settings.get("keep"))
         for pair in seen.pairs.pairs
@@ -429,8 +432,11 @@ def gradients(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[
         if row["forward"]["float64"] is None or not row["forward"]["float64"] <= FORWARD_FLOAT64
     }
     faults, largest, compared = [], 0.0, 0
+    wrong_nodes = {n.name for name in wrong_forward for n in seen.parts[name].nodes}
     for name, own in seen.parts.items():
         if name in wrong_forward or not seen.same_size(seen.cut_of(name)):
+            continue
+        if not can_be_asked(seen, name, wrong_nodes):
             continue
         error, what = part_gradient(seen, name, own)
         rows[name]["gradient"]["float64"] = error
@@ -447,6 +453,21 @@ def gradients(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[
     said = faults[0].detail if faults else detail
     cover = (compared, len(seen.parts) - len(wrong_forward))
     return Check("gradients", 5, verdict, said, largest, GRADIENT_FLOAT64, coverage=cover), faults
+
+
+def can_be_asked(seen: Seen, name: str, wrong: Collection[str]) -> bool:
+    """Whether what a part hands back can be told from what others do.
+
+    A part that reads other values than PyTorch's is made longer, until both read the same ones: not
+    over what errs forward, and not where that has no end; both ports whole are compared as well.
+    """
+    if seen.only_routes(name):
+        return False
+    if name not in seen.out_of_step:
+        return True
+    ours, theirs = seen.in_step(name)
+    read = {seen.cuts.by_keras[s].torch for s in theirs.sources if s in seen.cuts.by_keras}
+    return read == set(ours.sources) and not {n.name for n in theirs.nodes} & set(wrong)
 
 
 def whole_gradients(seen: Seen) -> tuple[Check, list[Fault]]:
@@ -740,7 +761,15 @@ def statistics(
 
 
 def dropouts(look: Look) -> list[Node]:
-    return [n for n in look.graph.nodes if n.kind == "dropout" and n.settings.get("rate", 0)]
+    """What drops single numbers, or whole maps."""
+    drops = [n for n in look.graph.nodes if n.kind == "dropout" and n.settings.get("rate", 0)]
+    return [n for n in drops if n.settings.get("noise_shape") in (None, "maps")]
+
+
+def whole_branches(look: Look) -> list[Node]:
+    """What drops all of a sample: stochastic depth."""
+    drops = [n for n in look.graph.nodes if n.kind == "dropout" and n.settings.get("rate", 0)]
+    return [n for n in drops if n not in dropouts(look)]
 
 
 def other_drops(seen: Seen, drops: Mapping[str, list[Node]]) -> Iterator[Fault]:

@@ -78,7 +78,15 @@ def shared(c: Document) -> str:
     return str(c["phrase"]) if c["cause"] in MANY else f"{c['torch']} {c['keras']} {c['phrase']}"
 
 
-MANY = {"bias-extra", "bias-missing", "bn-eps", "stride", "bn-momentum", "dropout-rate"}
+MANY = {
+    "same-vs-symmetric-stride2",
+    "bias-extra",
+    "bias-missing",
+    "bn-eps",
+    "stride",
+    "bn-momentum",
+    "dropout-rate",
+}
 
 
 def cause_lines(cause: str, same: list[Document]) -> list[str]:

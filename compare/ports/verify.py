@@ -23,6 +23,7 @@ from common import tensors
 from common.errors import DataError, UsageError
 from common.graph import Moves, back, fed, moved, noise
 from common.job import Load, Unit
+from compare.evidence import relative_error
 from compare.folder import RunFolder, read_json, write_json
 from compare.ports import cuts, pairing, transfer
 from compare.ports.cuts import Cut, Cuts, Part, part
@@ -36,6 +37,7 @@ T = TypeVar("T")
 Array = NDArray[Any]
 RUNGS = range(6)  # of the ladder, as far as two ports without a recipe are judged
 MODAL = {"batch_norm", "dropout"}  # kinds that do otherwise in training
+ROUTES = {"concat", "flatten", "reshape", "transpose", "identity", "add", "pad", "slice", "split"}
 DRAWN = {"weight", "bias", "scale", "shift"}  # where frozen, too; else what never changes stays
 SCALES = (1.0, 8.0)  # of a probe's samples in turn: a bound shows where numbers are large
 OUTPUT = "output:"  # in front of an output's name: a value of its own, which the model gives back
@@ -222,9 +224,22 @@ class Seen:
         for name, own in self.parts.items():
             mine = part(self.torch.net, self.cut_of(name).torch, self.cuts.by_torch)
             read = {self.cuts.by_keras[s].torch for s in own.sources if s in self.cuts.by_keras}
-            if read != set(mine.sources) and self.same_size(self.cut_of(name)):
+            routes = {node.kind for node in (*own.nodes, *mine.nodes)} <= ROUTES
+            if read != set(mine.sources) and not routes and self.same_size(self.cut_of(name)):
                 found.append(name)
         return found
+
+    def only_routes(self, name: str) -> bool:
+        """Whether a part hands numbers on, and reads other values than its partner.
+
+        It is linear: made the same of random numbers, it is the same map, on the way back, too.
+        """
+        cut, own = self.cut_of(name), self.parts[name]
+        mine = part(self.torch.net, cut.torch, self.cuts.by_torch)
+        read = {self.cuts.by_keras[s].torch for s in own.sources if s in self.cuts.by_keras}
+        return read != set(mine.sources) and (
+            {node.kind for node in (*own.nodes, *mine.nodes)} <= ROUTES
+        )
 
     def both_ways(self, name: str) -> tuple[Replay, Replay]:
         """Where what either side's part hands back lies: PyTorch's, Keras'."""
@@ -368,6 +383,8 @@ def seen(request: Request, room: Room) -> Seen:
             request, room, pairs, moves, **looks, outputs=outputs, first=first, given=given
         )
         found.environments = environments
+    if any(cut.why == "neighbours" for cut in found.cuts.found):
+        relax(found)
     both(lambda side: found.torch_replayed if side == "torch" else found.replayed)
     both(look_float32)
     found.replayed_float32  # noqa: B018
@@ -391,6 +408,53 @@ def check(request: Request) -> None:
             raise UsageError(f"--{side}-weights {path}: there is no such file")
     if request.probe is not None:
         given_probe(request)
+
+
+def relax(found: Seen) -> None:
+    """Takes back cuts between operations of other kinds where it is better without them.
+
+    Behind a fault numbers do not tell which values stand for each other. Where one port computes in
+    two operations what the other does in one, or in another order, such a cut would be to blame.
+    """
+
+    def errs(replay: Replay, name: str, cut: Cut) -> bool:
+        made = replay.value(name, cut.keras)
+        if made is None:
+            return True
+        try:
+            return relative_error(moved(made, cut.moves), found.torch.value(cut.torch)) > 1e-9
+        except ValueError:
+            return True
+
+    ours, theirs = found.torch.net.maker, found.keras.net.maker
+    doubtful = {
+        cut.keras
+        for cut in found.cuts.found
+        if cut.why == "neighbours"
+        and ours[cut.torch].kind != theirs[cut.keras].kind
+        and cut.keras in found.parts
+        and errs(found.replayed, cut.keras, cut)
+    }
+    if not doubtful:
+        return
+    before = found.parts
+    all_cuts = found.cuts
+    found.__dict__["cuts"] = all_cuts.without(doubtful)
+    del found.__dict__["parts"]
+    changed = {n for n, own in found.parts.items() if before.get(n) != own}
+    source = found.room.path("torch", "look-float64")
+    units = found.units(gradients=True, only=frozenset(changed))
+    again = found.room.replay("keras", "relaxed-float64", units, source)
+    bad = {n for n in changed if errs(again, n, found.cut_of(n))}
+    inside = {n: {v for node in found.parts[n].nodes for v in node.writes} for n in changed}
+    wrong = {v for v in doubtful if any(v in inside[n] for n in bad)}
+    kept = {n for n in changed if not inside[n] & wrong}
+    arrays = dict(found.replayed.arrays)
+    arrays |= {k: x for k, x in again.arrays.items() if k.partition("|")[0] in kept}
+    failed = {n: why for n, why in found.replayed.failed.items() if n not in kept}
+    found.__dict__["cuts"] = all_cuts.without(doubtful - wrong)
+    del found.__dict__["parts"]
+    found.__dict__["replayed"] = Replay(arrays, failed)
 
 
 def paired_outputs(torch: Collection[str], keras: Collection[str]) -> list[tuple[str, str]]:
