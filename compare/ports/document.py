@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from common.graph import back
 from common.job import Repair, Unit
 from compare.folder import finite
@@ -42,6 +44,7 @@ class Told:
         return worst(check.verdict for check in self.checks)
 
 
+@np.errstate(all="ignore")  # what is not finite is told as a finding
 def tell(seen: Seen) -> Told:
     """Judges, explains, repairs."""
     judgement = judge(seen)

@@ -615,8 +615,12 @@ def training(seen: Seen, wrong: Collection[str]) -> tuple[Check, list[Fault]]:
     """
     modal = [name for name in modal_parts(seen) if name not in wrong]
     drops = {side: dropouts(look) for side, look in looks(seen).items()}
+    asked = len(modal_parts(seen))
     if not modal and not any(drops.values()):
-        return Check("training", 4, Verdict.SAME, "nothing does otherwise in training"), []
+        said = "nothing does otherwise in training"
+        if asked:
+            said = f"not asked: all {asked} norms err in evaluation already"
+        return Check("training", 4, Verdict.SAME, said, coverage=(0, asked)), []
     faults: list[Fault] = []
     largest, compared = 0.0, 0
     ours, theirs = in_training(seen, modal) if modal else (Replay({}, {}), Replay({}, {}))
@@ -630,7 +634,10 @@ def training(seen: Seen, wrong: Collection[str]) -> tuple[Check, list[Fault]]:
     verdict = Verdict.DIFFERENT if faults else Verdict.ROUNDING if largest else Verdict.SAME
     detail = f"{compared} norms, {len(drops['torch'])} dropouts: at most {largest:.1e} apart"
     said = faults[0].detail if faults else detail
-    cover = (compared, len(modal))
+    if asked > len(modal):
+        detail += f"; {asked - len(modal)} norms that err in evaluation were not asked"
+    said = faults[0].detail if faults else detail
+    cover = (compared, asked)
     return Check("training", 4, verdict, said, largest, STATISTIC_FLOAT64, coverage=cover), faults
 
 

@@ -338,7 +338,7 @@ def verify(
 def thin(request: Request, folder: Path) -> None:
     """Leaves the report without the arrays behind it, gigabytes of a large net, unless asked to."""
     if request.out is None:
-        for path in folder.rglob("*.safetensors"):
+        for path in [*folder.rglob("*.safetensors"), *folder.rglob("*.failed.json")]:
             path.unlink()
 
 
@@ -348,6 +348,7 @@ def start(side: str, python: str, request: Request, folder: Path) -> Worker:
     return Worker(side, python, log, timeout=request.timeout, device=request.device)
 
 
+@np.errstate(all="ignore")  # what is not finite is told as a finding
 def seen(request: Request, room: Room) -> Seen:
     """All looks and replays that the judge needs."""
     environments = known_environments(room)
