@@ -209,6 +209,8 @@ def lacking_cause(holder: Holder, role: str, side: str) -> str:
     """The id of a tensor that one side has and the other has not."""
     if role == "bias":
         return "bias"
+    if role in ("mean", "var"):  # a norm without them takes those of the batch
+        return "batch-statistics"
     return "bn-affine-flags" if holder.node.kind == "batch_norm" else "tensor-missing"
 
 
