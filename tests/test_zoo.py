@@ -22,6 +22,9 @@ ROOT = Path(__file__).parent.parent
 # Parameters; or 100x100 places of input. Checked once, in CI, at the size of the default recipe:
 # `compare check --model NAME` reads the full one.
 LARGE = 5_000_000
+# At 64x64 the maps of its last stage are 2x2, and of numbers that large (1e5) too few lie near
+# zero to tell a relu from a gelu: the check of the probe itself says so.
+LARGER = {"resnet152": (96, 96)}
 
 
 def is_large(name: str) -> bool:
@@ -45,7 +48,8 @@ def test_both_ports_pass_every_check(evidence, name):
         batch=probe_batch(spec),
         loss=recipe.loss,
         shares=recipe.shares,
-        size=recipe.size if is_large(name) else None,  # as many layers and weights, less work
+        # as many layers and weights, less work
+        size=LARGER.get(name, recipe.size) if is_large(name) else None,
     )
     for check in climb(gathered):
         assert check.verdict.agrees, f"{check.id}: {check.detail}"
