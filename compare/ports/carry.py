@@ -20,8 +20,9 @@ from compare.folder import check_writable, finite
 from compare.ports import document
 from compare.ports.calls import keep_report
 from compare.ports.cuts import Cut
-from compare.ports.judge import apart, output_cut
+from compare.ports.fault import apart
 from compare.ports.looks import SIDES, Array, Look
+from compare.ports.rungs.forward import output_cut
 from compare.ports.verify import Request, Seen, verify
 from compare.report import error
 from compare.thresholds import CARRIED_FLOAT64

@@ -11,9 +11,12 @@ import numpy as np
 from common.graph import back
 from common.job import Repair, Unit
 from compare.folder import finite
-from compare.ports.causes import KNOWN, Cause, explain
-from compare.ports.judge import Fault, Judgement, end_to_end_of, judge
+from compare.ports.causes.cause import KNOWN, Cause
+from compare.ports.causes.explain import explain
+from compare.ports.fault import Fault
+from compare.ports.judge import Judgement, judge
 from compare.ports.looks import SIDES, Look
+from compare.ports.rungs.forward import end_to_end_of
 from compare.ports.verify import Request, Seen
 from compare.verdict import EXIT_STATUS, Check, Verdict, worst
 

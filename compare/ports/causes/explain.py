@@ -1,0 +1,273 @@
+"""Why a part errs: what differs between the two ports there, proven on that part alone.
+
+First the part is narrowed down (compare/ports/causes/narrow.py). Of the operation that is left, the
+settings of both sides are tried: only those without which the error stays are causes. Where no
+setting differs, the catalogue of variants is tried. What nothing explains stays unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.graph import Moves, Node, back
+from common.job import Repair, Unit
+from common.operations import computable
+from compare.evidence import relative_error
+from compare.ports.causes.backward import gradient_cause
+from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND, by_catalogue, owned, what_happened
+from compare.ports.causes.cause import RIGHT, Cause
+from compare.ports.causes.narrow import (
+    Middle,
+    last_way,
+    misread,
+    narrowed,
+    piece,
+    shape_of,
+    source_of,
+    turned,
+)
+from compare.ports.causes.settings import Work, by_settings, merged, numbers
+from compare.ports.causes.spoilt import (
+    in_few_bits,
+    in_short_format,
+    known_constants,
+    not_all_numbers,
+)
+from compare.ports.cuts import Cut, Part, part
+from compare.ports.fault import Fault
+from compare.ports.verify import OUTPUT, Seen
+from compare.thresholds import FORWARD_FLOAT64
+
+Array = NDArray[Any]
+LAYER_KINDS = {
+    *(ACTIVATIONS_OF_KIND - {"softmax"}),
+    "conv",
+    "dense",
+    "batch_norm",
+    "max_pool",
+    "avg_pool",
+}
+
+
+def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
+    """Every cause of one fault; one without an id where nothing explains it."""
+    if fault.cause:
+        return [Cause(fault.cause, fault.detail, fault.error, fault.after, fix=fault.fix)]
+    if fault.short:
+        return [in_few_bits(seen, fault)]
+    if fault.part.startswith(OUTPUT) and fault.part not in seen.parts:
+        return returned(seen, fault)
+    if fault.part in seen.parts and fault.rung == 5:
+        return [gradient_cause(seen, fault)]
+    if fault.rung not in (1, 3) or fault.part not in seen.parts:
+        return [Cause(before=fault.error)]
+    with np.errstate(all="ignore"):
+        middle = narrowed(seen, fault, number)
+        if middle is None:
+            return [Cause(before=fault.error)]
+        found = causes_of(seen, middle)
+        if found[0].id is None:
+            works = merged(middle.torch), merged(middle.keras)
+            found = behind_preprocessing(seen, middle, *works, number) or found
+    names = ", ".join(n.name for n in middle.torch), ", ".join(n.name for n in middle.keras)
+    return [replace(cause, torch=names[0], keras=names[1]) for cause in found]
+
+
+def returned(seen: Seen, fault: Fault) -> list[Cause]:
+    """A model that gives back another of its values than the other one does."""
+    theirs = fault.part.removeprefix(OUTPUT)
+    ours = next(t for t, k in seen.outputs if k == theirs)
+    value, due = seen.keras.graph.outputs[theirs], seen.torch.graph.outputs[ours]
+    end = Cut(due, value, seen.cuts.by_keras[value].moves, "output")
+    with np.errstate(all="ignore"):
+        middle = misread(seen, seen.cuts.by_keras, Part((), (value,)), end, 0.0)
+        found = causes_of(seen, middle) if middle else [Cause(before=fault.error)]
+    return [replace(cause, repairs=()) for cause in found]
+
+
+def causes_of(seen: Seen, middle: Middle) -> list[Cause]:
+    """By the pieces that are left: something missing, something extra, or one thing otherwise."""
+    torch, keras = merged(middle.torch), merged(middle.keras)
+    if torch and not keras:
+        return [missing(seen, middle, torch)]
+    if keras and not torch:
+        return [extra(seen, middle, keras)]
+    if not torch and not keras:
+        phrase = f"reads what is torch's {middle.local[middle.cut.keras].torch}, torch's reads "
+        phrase += middle.cut.torch
+        return [Cause("wrong-source", phrase, middle.error, middle.after, (), ("wrong-source",))]
+    return between_both(seen, middle, torch, keras)
+
+
+def between_both(
+    seen: Seen, middle: Middle, torch: Sequence[Work], keras: Sequence[Work]
+) -> list[Cause]:
+    """One operation of each side on the same numbers; or a few that stand for one."""
+    spoilt = not_all_numbers(middle)
+    if spoilt is not None:
+        return [spoilt]
+    constants = known_constants(seen, middle, keras)
+    if constants is not None:
+        return [constants]
+    if len(torch) == len(keras) == 1:
+        found = one(seen, middle, torch[0], keras[0])
+        if found[0].id is not None and found[0].id != "other-layer":
+            return found
+    known = in_short_format(seen, middle)
+    if known is not None:
+        return [known]
+    if len(torch) == 1:
+        cause = by_catalogue(seen, middle, torch[0], "torch")
+        if cause.id is not None:
+            ways = repaired(seen, middle, torch[0], keras[-1]) if len(keras) == 1 else ()
+            return [replace(cause, repairs=ways)]
+    if len(keras) == 1:  # PyTorch's is the odd one: what it does, said of Keras' layer
+        cause = by_catalogue(seen, middle, keras[0], "keras")
+        if cause.id is not None:
+            return [replace(cause, phrase=f"torch's {cause.phrase}")]
+    if len(torch) == len(keras) == 1:
+        return one(seen, middle, torch[0], keras[0])
+    return [Cause(before=middle.error)]
+
+
+def behind_preprocessing(
+    seen: Seen, middle: Middle, torch: Sequence[Work], keras: Sequence[Work], number: int
+) -> list[Cause]:
+    """Keras does something to its input first, and the layer behind it may differ as well."""
+    first = [work for work in keras[:-1] if work.node.kind in ("rescale", "normalise")]
+    if not first or len(torch) != 1 or len(keras) != 1 + len(first):
+        return []
+    rest, last = keras[-1], first[-1].node
+    reads = (torch[0].pad or torch[0].node).reads
+    if len(reads) != 1 or torch[0].node.kind != rest.node.kind:
+        return []
+    value = last.writes[0]
+    stands = Cut(reads[0], value, last_way(seen, value, reads[0]), "")
+    local = {**middle.local, value: stands}
+    own = part(seen.keras.net, middle.cut.keras, local)
+    way = back(stands.moves, (-1, *seen.keras.graph.shapes[value]))
+    feeds = {value: (f"value:{reads[0]}", way)}
+    unit = Unit("rest", own.names, feeds, (middle.cut.keras,), {})
+    made = seen.room.replay("keras", f"rest-{number}", [unit], source_of(seen))
+    left = piece(
+        seen, local, [torch[0].node], own.nodes, middle.cut, made.value("rest", middle.cut.keras)
+    )
+    found = [] if left.error <= FORWARD_FLOAT64 else one(seen, left, torch[0], rest)
+    if any(cause.id is None for cause in found):
+        return []
+    names = " and ".join(f"{w.node.name} ({w.node.kind})" for w in first)
+    after = max([cause.after or 0.0 for cause in found], default=left.error)
+    fix = {"torch": f"do the same before the model: {names}", "keras": f"remove {names}"}
+    repairs = tuple(Repair(n, "identity", reads=((),)) for w in first for n in w.node.ran)
+    phrase = f"keras does {names} inside the model"
+    id = "preprocessing-inside"
+    own_cause = Cause(id, phrase, middle.error, after, (), (id,), fix, repairs=repairs)
+    return [own_cause, *found]
+
+
+def missing(seen: Seen, middle: Middle, torch: Sequence[Work]) -> Cause:
+    """Keras goes on with what PyTorch first does something to."""
+    kinds = [work.node.kind for work in torch]
+    id = "activation-missing" if set(kinds) <= ACTIVATIONS_OF_KIND else "layer-skipped"
+    names = " and ".join(f"{w.node.name} ({w.node.kind})" for w in torch)
+    fix = {"keras": f"add {', '.join(kinds)}", "torch": f"remove {names}"}
+    phrase = f"keras leaves out what torch does in {names}"
+    if not set(kinds) <= LAYER_KINDS:
+        happened = what_happened(seen, middle, middle.made, middle.due)
+        if happened.id is not None:
+            id, phrase = happened.id, f"torch's {names}: what it reads {happened.phrase}"
+    repairs: tuple[Repair, ...] = ()
+    if middle.reader is not None and all(computable(kind) for kind in kinds):
+        ways = tuple(way_of(seen, middle, value) for value in middle.reader.reads)
+        before = tuple((w.node.kind, w.settings) for w in torch)
+        repairs = (Repair(middle.reader.name, reads=ways, before=before),)
+    return Cause(id, phrase, middle.error, middle.after, (), (id,), fix, repairs=repairs)
+
+
+def way_of(seen: Seen, middle: Middle, value: str) -> Moves:
+    """What takes a value that Keras reads to PyTorch's axes."""
+    if value in middle.local:
+        return middle.local[value].moves
+    sources = [
+        middle.local[s].moves for s in seen.keras.net.maker[value].reads if s in middle.local
+    ]
+    return sources[0] if sources else ()
+
+
+def extra(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause:
+    """Keras does something to what PyTorch hands on as it is."""
+    kinds = [work.node.kind for work in keras]
+    id = "activation-extra" if set(kinds) <= ACTIVATIONS_OF_KIND else "layer-extra"
+    ends = {seen.keras.graph.outputs[name] for _, name in seen.outputs}
+    if kinds == ["softmax"] and set(keras[-1].node.writes) & ends:
+        id = "softmax-or-logits"
+    if kinds[0] in ("rescale", "normalise"):
+        id = "preprocessing-inside"
+    names = " and ".join(f"{w.node.name} ({w.node.kind})" for w in keras)
+    after = middle.after
+    read = next((middle.local[v].torch for v in keras[0].node.reads if v in middle.local), None)
+    if after is None and read is not None and seen.torch.value(read).size == middle.due.size:
+        after = relative_error(seen.torch.value(read).reshape(middle.due.shape), middle.due)
+    fix = {"torch": f"add {', '.join(kinds)}", "keras": f"remove {names}"}
+    repairs = tuple(Repair(n, "identity", reads=((),)) for w in keras for n in w.node.ran)
+    phrase = f"keras does {names}, torch nothing here"
+    if not set(kinds) <= LAYER_KINDS and read is not None:
+        same = seen.torch.value(read)
+        happened = what_happened(
+            seen, middle, same.reshape(middle.due.shape) if same.size == middle.due.size else None,
+            middle.made,
+        )  # fmt: skip
+        if happened.id is not None:
+            id, phrase = happened.id, f"keras' {names}: what it reads {happened.phrase}"
+    return Cause(id, phrase, middle.error, after, (), (id,), fix, repairs=repairs)
+
+
+def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
+    """One operation of each side on the same numbers."""
+    t, k = ours.node, theirs.node
+    sources = [seen.torch.value(name) for name in (ours.pad or t).reads]
+    own_t, own_k = owned(seen, t, "torch"), owned(seen, k, "keras")
+    right = numbers(t.kind, ours.settings, sources, own_t, middle.due)
+    if right is None or relative_error(right, middle.due) > RIGHT:
+        return [other_kind(middle, t, k, None)]
+    repairs = repaired(seen, middle, ours, theirs)
+    if t.kind != k.kind:
+        return [
+            replace(other_kind(middle, t, k, relative_error(right, middle.due)), repairs=repairs)
+        ]
+    found = by_settings(seen, middle, ours, theirs, sources, own_t, own_k)
+    found = found or [by_catalogue(seen, middle, ours, "torch")]
+    if found[0].id is None:
+        return found
+    return [replace(found[0], repairs=repairs), *found[1:]]
+
+
+def repaired(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> tuple[Repair, ...]:
+    """The Keras operation done as PyTorch does it, in NumPy."""
+    ways = tuple(way_of(seen, middle, value) for value in theirs.node.reads)
+    held = {role: seen.tensor_file("torch", name) for role, name in ours.node.tensors.items()}
+    makes = back(middle.cut.moves, (-1, *seen.keras.graph.shapes[middle.cut.keras]))
+    if seen.keras.graph.shapes[middle.cut.keras] != shape_of(seen, middle.cut):
+        makes = turned(middle.cut.moves)
+    first, *others = theirs.node.ran  # the first computes it all, and the rest hand it on
+    own = Repair(first, ours.node.kind, ours.settings, held, ways, makes)
+    after = [Repair(name, "identity", reads=((),)) for name in others]
+    pad = [Repair(theirs.pad.name, "identity", reads=((),))] if theirs.pad else []
+    return (own, *after, *pad)
+
+
+def other_kind(middle: Middle, t: Node, k: Node, after: float | None) -> Cause:
+    """Another operation in the place of one; unknown where they are called alike."""
+    if t.kind == k.kind or "block" in (t.kind, k.kind):
+        return Cause(before=middle.error)
+    both = {t.kind, k.kind} <= ACTIVATIONS_OF_KIND
+    pools = {t.kind, k.kind} <= {"max_pool", "avg_pool", "global_avg_pool", "global_max_pool"}
+    id = "other-activation" if both else "max-for-mean" if pools else "other-layer"
+    phrase = f"keras computes {k.kind} ({k.name}), torch {t.kind} ({t.name})"
+    fix = {"keras": f"use {t.kind}", "torch": f"use {k.kind}"}
+    return Cause(id, phrase, middle.error, after, (), (id,), fix)

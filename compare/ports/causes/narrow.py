@@ -1,0 +1,238 @@
+"""The smallest pair of pieces of a part that still differs.
+
+What a part makes on the way is compared with what PyTorch's makes, and its end is run on PyTorch's
+numbers from in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from common.graph import Moves, Node, back, moved
+from common.job import Unit
+from compare.evidence import relative_error
+from compare.ports.cuts import Cut, Part, by_rank, part, way_by_value, ways_between
+from compare.ports.fault import Fault
+from compare.ports.looks import Array, Look
+from compare.ports.verify import Seen
+from compare.thresholds import FORWARD_FLOAT64
+
+STILL = {"identity", "dropout"}  # do nothing in evaluation
+
+
+@dataclass
+class Middle:
+    """What is left of a part: the nodes of either side, what they read, and what they make."""
+
+    torch: list[Node]
+    keras: list[Node]
+    local: Mapping[str, Cut]  # every value of Keras that is known to stand for one of PyTorch's
+    cut: Cut  # what they make
+    due: Array  # by PyTorch, in its axes
+    made: Array | None  # by Keras on PyTorch's numbers, in PyTorch's axes
+    error: float
+    after: float | None = None  # of the part's end, run on PyTorch's numbers
+    reader: Node | None = None  # of Keras, which reads what PyTorch first does something to
+
+
+def narrowed(seen: Seen, fault: Fault, number: int) -> Middle | None:
+    """The smallest pair of pieces of both parts that still differs."""
+    cut, own = seen.cut_of(fault.part), seen.parts[fault.part]
+    mine = part(seen.torch.net, cut.torch, seen.cuts.by_torch)
+    if any(source not in seen.cuts.by_keras for source in own.sources):
+        return None
+    local = dict(seen.cuts.by_keras)
+    made = seen.replayed.value(fault.part, cut.keras)
+    if len(own.nodes) == len(mine.nodes) == 1 and alike_sources(seen, mine, own):
+        return piece(seen, local, mine.nodes, own.nodes, cut, made)
+    inside = inner_values(seen, fault, number)
+    for value in [v for node in own.nodes for v in node.writes if v != cut.keras]:
+        for candidate in [v for node in mine.nodes for v in node.writes if v != cut.torch]:
+            moves = equal_way(inside.get(value), seen.torch.value(candidate), seen)
+            if moves is not None:
+                local[value] = Cut(candidate, value, moves, "values")
+    final = ending(seen, fault, number, cut, local)
+    if final is None:
+        theirs = {c.torch: c for c in local.values()}
+        torch = part(seen.torch.net, cut.torch, theirs).nodes
+        return piece(seen, local, torch, part(seen.keras.net, cut.keras, local).nodes, cut, made)
+    value, candidate, after = final
+    end = Cut(candidate, value, last_way(seen, value, candidate), "")
+    if value in local:
+        return misread(seen, local, own, end, after)
+    theirs = {c.torch: c for c in local.values()}
+    torch = part(seen.torch.net, candidate, theirs, itself=False).nodes
+    keras = part(seen.keras.net, value, local).nodes
+    return piece(seen, local, torch, keras, end, inside.get(value), after)
+
+
+def alike_sources(seen: Seen, ours: Part, theirs: Part) -> bool:
+    """Whether both read the same values."""
+    return set(ours.sources) == {seen.cuts.by_keras[s].torch for s in theirs.sources}
+
+
+def misread(
+    seen: Seen, local: Mapping[str, Cut], own: Part, end: Cut, after: float
+) -> Middle | None:
+    """Keras reads one value where PyTorch reads another: what leads from one to the other."""
+    got = local[end.keras].torch
+    reader = next((n for n in own.nodes if end.keras in n.reads), None)
+    on_the_way = part(seen.torch.net, end.torch, {got: local[end.keras]})
+    beyond = part(seen.torch.net, got, {end.torch: local[end.keras]})
+    made = back_moved(seen, end, got)
+    error = relative_error(made, seen.torch.value(end.torch))
+    middle = Middle([], [], local, end, seen.torch.value(end.torch), made, error, after, reader)
+    if on_the_way.sources == (got,):
+        middle.torch = [n for n in on_the_way.nodes if not is_still(seen.torch, n)]
+    elif beyond.sources == (end.torch,):
+        middle.keras = [
+            n for n in beyond.nodes if not is_still(seen.torch, n)
+        ]  # by PyTorch's names
+    return middle
+
+
+def is_still(look: Look, node: Node) -> bool:
+    """Whether a node hands on what it reads, as dropout does in evaluation."""
+    if len(node.reads) == 1 and node.kind == "concat":
+        return True  # joins one
+    if node.kind not in STILL or not node.reads:
+        return False
+    before, after = (look.arrays.get(f"value:{v}") for v in (node.reads[0], node.writes[0]))
+    return before is None or after is None or np.array_equal(before, after)
+
+
+def back_moved(seen: Seen, end: Cut, got: str) -> Array | None:
+    """What Keras reads, as PyTorch has it, in the shape of what it should read."""
+    x, due = seen.torch.value(got), seen.torch.value(end.torch)
+    return x.reshape(due.shape) if x.size == due.size else None
+
+
+def piece(
+    seen: Seen,
+    local: Mapping[str, Cut],
+    torch: Sequence[Node],
+    keras: Sequence[Node],
+    cut: Cut,
+    made: Array | None,
+    after: float | None = None,
+) -> Middle:
+    """What is left, with its numbers."""
+    due = seen.torch.value(cut.torch)
+    try:
+        ours = moved(made, cut.moves) if made is not None else None
+    except ValueError:
+        ours = None
+    return Middle(
+        [n for n in torch if not is_still(seen.torch, n)],
+        [n for n in keras if not is_still(seen.keras, n)],
+        local,
+        cut,
+        due,
+        ours,
+        relative_error(ours, due),
+        after,
+    )
+
+
+def inner_values(seen: Seen, fault: Fault, number: int) -> dict[str, Array]:
+    """What a part of Keras makes on its way, on PyTorch's numbers."""
+    (unit,) = seen.units(False, frozenset([fault.part]))
+    own = seen.parts[fault.part]
+    values = tuple(v for node in own.nodes for v in node.writes)
+    wanted = replace(unit, targets=values, gradients={})
+    replay = seen.room.replay("keras", f"inside-{number}", [wanted], source_of(seen))
+    left = replay.by_unit.get(unit.name, {})
+    return {k.removeprefix("value:"): x for k, x in left.items() if k.startswith("value:")}
+
+
+def source_of(seen: Seen) -> Any:
+    return seen.room.path("torch", "look-float64")
+
+
+def equal_way(keras: Array | None, torch: Array, seen: Seen) -> Moves | None:
+    """The moves after which both are equal to rounding."""
+    if keras is None or keras.size != torch.size:
+        return None
+    moves = way_by_value(keras, torch, seen.keras.graph, list(seen.torch.graph.shapes.values()))
+    if moves is None or relative_error(moved(keras, moves), torch) > FORWARD_FLOAT64:
+        return None
+    return moves
+
+
+def last_way(seen: Seen, keras: str, torch: str) -> Moves:
+    shapes = seen.keras.graph.shapes[keras], seen.torch.graph.shapes[torch]
+    found = next(ways_between(*shapes, seen.keras.graph), None)
+    return found if found is not None else by_rank(*shapes, seen.keras.graph) or ()
+
+
+def ending(
+    seen: Seen, fault: Fault, number: int, cut: Cut, local: Mapping[str, Cut]
+) -> tuple[str, str, float] | None:
+    """The earliest value from which on the part is right, PyTorch's there, and the error left."""
+    own = part(seen.keras.net, cut.keras, local)
+    theirs = {c.torch: c for c in local.values()}
+    mine = part(seen.torch.net, cut.torch, theirs)
+    inner = [v for node in own.nodes[:-1] for v in node.writes] + [
+        s for s in own.sources if s in local
+    ]
+    outer = [v for node in mine.nodes for v in node.writes if v != cut.torch] + list(mine.sources)
+    units, tries = [], {}
+    for value in inner:
+        for candidate in outer:
+            if value in local and local[value].torch == candidate:
+                continue
+            shapes = seen.keras.graph.shapes[value], seen.torch.graph.shapes[candidate]
+            if np.prod(shapes[0]) != np.prod(shapes[1]) and len(shapes[0]) != len(shapes[1]):
+                continue
+            moves = last_way(seen, value, candidate)
+            known = {**local, value: Cut(candidate, value, moves, "")}
+            piece = part(seen.keras.net, cut.keras, known)
+            if any(s not in known for s in piece.sources):
+                continue
+            name = f"{value} as {candidate}"
+            feeds = {}
+            for s in piece.sources:
+                way = back(known[s].moves, (-1, *seen.keras.graph.shapes[s]))
+                if seen.keras.graph.shapes[s] != shape_of(seen, known[s]):
+                    way = turned(known[s].moves)
+                feeds[s] = (f"value:{known[s].torch}", way)
+            units.append(Unit(name, piece.names, feeds, (cut.keras,), {}))
+            tries[name] = (value, candidate)
+    if not units or len(units) > 60:
+        return None
+    replay = seen.room.replay("keras", f"ending-{number}", units, source_of(seen))
+    due = seen.torch.value(cut.torch)
+    for name, (value, candidate) in tries.items():
+        made = replay.value(name, cut.keras)
+        if made is None or prod_of(made) != prod_of(due):
+            continue
+        error = relative_error(moved(made, cut.moves), due)
+        if error <= FORWARD_FLOAT64:
+            return value, candidate, error
+    return None
+
+
+def shape_of(seen: Seen, cut: Cut) -> tuple[int, ...]:
+    """The shape that a Keras value has when it stands for PyTorch's."""
+    x = np.empty((1, *seen.torch.graph.shapes[cut.torch]))
+    try:
+        return moved(x, back(cut.moves, (-1, *seen.keras.graph.shapes[cut.keras]))).shape[1:]
+    except (ValueError, AssertionError):
+        return ()
+
+
+def turned(moves: Moves) -> Moves:
+    """The way back of transposes alone, for maps of another size."""
+    return tuple(
+        ("transpose", tuple(int(i) for i in np.argsort(axes)))
+        for word, axes in reversed(moves)
+        if word == "transpose"
+    )
+
+
+def prod_of(x: Array) -> int:
+    return int(np.prod(x.shape))

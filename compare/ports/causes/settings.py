@@ -1,0 +1,205 @@
+"""Of one operation of each side: the settings that differ and explain the error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from common.graph import Node
+from common.operations import DEFAULTS, compute
+from common.spec import Layer
+from compare import fixes
+from compare.evidence import relative_error
+from compare.ports.causes.cause import Cause
+from compare.ports.causes.narrow import Middle
+from compare.ports.looks import Array
+from compare.ports.verify import Seen
+from compare.thresholds import FORWARD_FLOAT64
+
+PADDED = {"conv", "max_pool", "avg_pool"}
+UNHEARD = {
+    "compute_dtype",
+    "dtype",
+    "keep",
+    "bias_",
+    "axis",
+    "rate",
+    "keepdims",
+    "fill_",
+    "activation",
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """One operation with the padding that goes before it."""
+
+    node: Node
+    settings: dict[str, Any]
+    pad: Node | None = None
+
+
+def merged(nodes: Sequence[Node]) -> list[Work]:
+    """Padding layers taken into what reads them."""
+    found: list[Work] = []
+    for node in nodes:
+        before = found[-1].node if found else None
+        sides = before.settings.get("sides", before.settings.get("padding")) if before else None
+        if before is None or before.kind != "pad" or node.kind not in PADDED or sides is None:
+            found.append(Work(node, dict(node.settings)))
+            continue
+        around = node.settings.get("padding", ((0, 0), (0, 0)))
+        both = tuple((a + c, b + d) for (a, b), (c, d) in zip(sides, around, strict=True))
+        more: dict[str, Any] = {"padding": both}
+        if node.kind == "max_pool":
+            more["fill"] = float(before.settings.get("value") or 0.0)
+        if node.kind == "avg_pool":
+            more["count_border"] = True
+        found[-1] = Work(node, {**node.settings, **more}, before)
+    return found
+
+
+def numbers(
+    kind: str,
+    settings: Mapping[str, Any],
+    sources: Sequence[Array],
+    own: Mapping[str, Array],
+    like: Array,
+) -> Array | None:
+    """What the operation makes with these settings, in the shape of `like` where it has as many."""
+    try:
+        made = compute(kind, settings, sources, own)
+    except (ValueError, KeyError, IndexError, TypeError):
+        return None
+    return made.reshape(like.shape) if made.size == like.size else made
+
+
+def by_settings(
+    seen: Seen,
+    middle: Middle,
+    ours: Work,
+    theirs: Work,
+    sources: Sequence[Array],
+    own_t: Mapping[str, Array],
+    own_k: Mapping[str, Array],
+) -> list[Cause]:
+    """Settings that differ: together they explain the error, and each of them is needed."""
+    kind = ours.node.kind
+    keys = [
+        key
+        for key in ours.settings.keys() | theirs.settings.keys()
+        if key not in UNHEARD and ours.settings.get(key) != theirs.settings.get(key)
+        and ((key in ours.settings and key in theirs.settings) or key == "fill")
+    ]  # fmt: skip
+    own = {**own_t, **own_k}
+    if not keys:
+        return []
+    if middle.made is not None:
+        every = {**ours.settings, **{key: set_to(theirs, key) for key in keys}}
+        as_set = numbers(kind, every, sources, own, middle.made)
+        if as_set is None or relative_error(middle.made, as_set) > 1e-9:
+            return []  # it does otherwise than its settings say
+    keys.sort(key=lambda key: (WEIGHTIEST.index(key) if key in WEIGHTIEST else 99, key))
+    needed, after = smallest(ours, theirs, sources, own, middle, keys)
+    if after > max(FORWARD_FLOAT64, 1e-6 * min(middle.error, 1.0)):
+        return []
+    fix = code(ours, theirs, sources)
+    return [
+        Cause(
+            setting_cause(kind, key, ours, theirs),
+            f"{key}: torch {shown(set_to(ours, key))}, keras {shown(set_to(theirs, key))}",
+            middle.error,
+            after,
+            (),
+            tuple(sorted(keys)),
+            fix,
+        )
+        for key in needed
+    ]
+
+
+WEIGHTIEST = ("kernel", "size", "stride", "dilation", "groups", "bias", "eps", "padding", "sides")
+
+
+def smallest(
+    ours: Work,
+    theirs: Work,
+    sources: Sequence[Array],
+    own: Mapping[str, Array],
+    middle: Middle,
+    keys: Sequence[str],
+) -> tuple[tuple[str, ...], float]:
+    """The fewest settings that, taken from PyTorch, make of Keras' operation PyTorch's numbers."""
+    as_keras = {**ours.settings, **{key: set_to(theirs, key) for key in keys}}
+    for count in range(1, min(len(keys), 4) + 1):
+        for chosen in combinations(keys, count):
+            settings = {**as_keras, **{key: set_to(ours, key) for key in chosen}}
+            made = numbers(ours.node.kind, settings, sources, own, middle.due)
+            after = relative_error(made, middle.due) if made is not None else np.inf
+            if after <= FORWARD_FLOAT64:
+                return chosen, after
+    return (), np.inf
+
+
+def set_to(work: Work, key: str) -> Any:
+    """A setting; what pads a maximum is below every number, unless a padding layer says so."""
+    return work.settings.get(key, -np.inf if key == "fill" else None)
+
+
+def setting_cause(kind: str, key: str, ours: Work, theirs: Work) -> str:
+    """The catalogue's id of a setting that differs."""
+    a, b = ours.settings.get(key, ()), theirs.settings.get(key, ())
+    if key == "bias":
+        return "bias-missing" if a else "bias-extra"
+    if key == "padding":
+        return padding_cause(a, b, max(ours.settings.get("stride", (1,))))
+    if key == "sides":
+        return padding_cause(a, b, 1)
+    named = {
+        "eps": "bn-eps" if kind == "batch_norm" else f"{kind}-eps",
+        "slope": "leaky-relu-slope",
+        "cut": "relu6",
+        "approximate": "gelu",
+        "count_border": "avgpool-padding",
+        "ceil": "ceil-mode",
+        "fill": "maxpool-padding",
+    }
+    return named.get(key, key)
+
+
+def padding_cause(torch: Any, keras: Any, stride: int) -> str:
+    """The id of paddings that differ: Keras' "same", as much on other sides, none, or another."""
+    odd = all(b - a in (0, 1) for a, b in keras) and any(a != b for a, b in keras)
+    if keras and torch and odd and all(a == b for a, b in torch):
+        return {2: "same-vs-symmetric-stride2", 4: "same-stride4"}.get(stride, "same-padding")
+    total = [[sum(side) for side in sides] for sides in (torch or (), keras or ())]
+    if total[0] == total[1]:
+        return "padding-side"
+    return "padding-missing" if not any(total[1]) else "padding"
+
+
+def shown(value: Any) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def code(ours: Work, theirs: Work, sources: Sequence[Array]) -> dict[str, str] | None:
+    """Either side's layer with the other's settings."""
+    shapes = [x.shape[1:] for x in sources]
+    kind = ours.node.kind
+    try:
+        common = settings_of_spec(kind, ours.settings)
+        keras = fixes.made(Layer("", kind, common), shapes, "keras")
+        torch = fixes.made(
+            Layer("", kind, settings_of_spec(kind, theirs.settings)), shapes, "torch"
+        )
+    except (KeyError, ValueError, TypeError, IndexError):
+        return None
+    return {"torch": torch, "keras": keras}
+
+
+def settings_of_spec(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {**DEFAULTS.get(kind, {}), **settings}

@@ -1,0 +1,98 @@
+"""Numbers that are not finite, or held in fewer bits than the port computes in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from common.operations import in_float32
+from compare.evidence import relative_error
+from compare.known import KEPT_IN_FLOAT32
+from compare.ports.causes.catalogue import way_to_torch
+from compare.ports.causes.cause import KNOWN, Cause
+from compare.ports.causes.narrow import Middle
+from compare.ports.causes.settings import Work, numbers
+from compare.ports.fault import Fault
+from compare.ports.verify import Seen
+from compare.thresholds import FORWARD_FLOAT64
+
+
+def in_few_bits(seen: Seen, fault: Fault) -> Cause:
+    """For what is right in float64 alone: a side that holds fewer bits there."""
+    ends = {"torch": seen.cut_of(fault.part).torch, "keras": seen.target(fault.part)}
+    for side, exact, short in (
+        ("keras", seen.keras, seen.keras_float32),
+        ("torch", seen.torch, seen.torch_float32),
+    ):
+        maker = exact.net.maker.get(ends[side])
+        layer = maker.layer if maker else ""
+        nodes = [
+            n for n in short.graph.nodes if maker and (n.layer == layer or n.name == maker.name)
+        ]
+        held = {short.graph.dtypes.get(v, "") for n in nodes for v in n.writes}
+        few = sorted(held & {"float16", "bfloat16"})
+        if few:
+            fix = {side: "compute in float32, as the other port does"}
+            phrase = f"{side} computes here in {few[0]}"
+            return Cause(
+                "mixed-precision", phrase, fault.error, None, (), ("mixed-precision",), fix
+            )
+    return Cause(before=fault.error, tried=("mixed-precision",))
+
+
+def known_constants(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause | None:
+    """What TensorFlow holds in float32 in a float64 net: some constants, and all of a resize."""
+    if len(keras) != 1 or middle.made is None or middle.error > KEPT_IN_FLOAT32:
+        return None
+    node, settings = keras[0].node, keras[0].settings
+    if node.kind == "upsample" and np.array_equal(middle.made, middle.made.astype(np.float32)):
+        return Cause(KNOWN, "tf.image.resize works in float32", middle.error, 0.0)
+    values = [way_to_torch(seen, middle, value, "keras") for value in node.reads]
+    sources = [seen.torch.value(value) for value in values if value is not None]
+    if len(sources) != 1 or len(values) != 1:
+        return None
+    meant = numbers(node.kind, settings, sources, {}, middle.due)
+    try:
+        held = in_float32(node.kind, settings, sources)
+    except (ValueError, KeyError, IndexError, TypeError):
+        return None
+    if meant is None or held is None or relative_error(meant, middle.due) > 10 * FORWARD_FLOAT64:
+        return None
+    after = relative_error(middle.made, held.reshape(middle.due.shape))
+    phrase = "TensorFlow keeps its constants in float32"
+    found = after <= min(10 * FORWARD_FLOAT64, 1e-2 * middle.error)
+    return Cause(KNOWN, phrase, middle.error, after) if found else None
+
+
+def not_all_numbers(middle: Middle) -> Cause | None:
+    """One side makes numbers that are not finite, and all others right."""
+    if middle.made is None or middle.made.shape != middle.due.shape:
+        return None
+    for side, x, other in (
+        ("keras", middle.made, middle.due),
+        ("torch", middle.due, middle.made),
+    ):
+        finite = np.isfinite(x)
+        if finite.all() or not finite.any() or not np.isfinite(other).all():
+            continue
+        after = relative_error(x[finite], other[finite])
+        if after <= FORWARD_FLOAT64:
+            phrase = f"{(~finite).sum():,} of {finite.size:,} of {side}'s numbers are not finite"
+            return Cause("nan", phrase, middle.error, after, (), ("nan",))
+    return None
+
+
+def in_short_format(seen: Seen, middle: Middle) -> Cause | None:
+    """Numbers held in fewer bits than the port is to compute in, where the part's are."""
+    for side, nodes in (("torch", middle.torch), ("keras", middle.keras)):
+        dtypes = (seen.torch if side == "torch" else seen.keras).graph.dtypes
+        held = [dtypes.get(value, "") for node in nodes for value in node.writes]
+        bits = [d for d in held if d in ("float32", "float16", "bfloat16")]
+        if bits and middle.error <= 2e-2:
+            id = "float32-inside" if bits[0] == "float32" else "mixed-precision"
+            fix = {side: "compute in the model's dtype, as the other port does"}
+            return Cause(
+                id, f"{side} computes here in {bits[0]}", middle.error, None, (), (id,), fix
+            )
+    return None

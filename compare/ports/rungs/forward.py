@@ -1,0 +1,193 @@
+"""Rungs 1 and 3: every part of the Keras port, alone on PyTorch's own numbers, makes PyTorch's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from common.graph import moved
+from compare.evidence import relative_error
+from compare.ports.cuts import Cut, Part, ways_between
+from compare.ports.fault import Fault, apart, title
+from compare.ports.looks import Array
+from compare.ports.verify import OUTPUT, Seen
+from compare.thresholds import (
+    FORWARD_FLOAT32,
+    FORWARD_FLOAT64,
+)
+from compare.verdict import Check, Verdict
+
+
+def forward(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[Fault]]:
+    """Rungs 1 and 3: every part alone makes PyTorch's numbers, in float64 and in float32."""
+    faults, largest = [], 0.0
+    for name, own in seen.parts.items():
+        cut = seen.cut_of(name)
+        row = row_of(seen, name, cut, own)
+        fault = wrong_numbers(seen, name, cut, own, row)
+        rows[name] = row
+        if fault is not None:
+            faults.append(fault)
+        else:
+            largest = max(largest, row["forward"]["float64"] or 0.0)
+    faults += [*other_outputs(seen)]
+    verdict = Verdict.DIFFERENT if faults else Verdict.ROUNDING if largest else Verdict.SAME
+    detail = f"{len(seen.parts)} parts, each alone on the same numbers: at most {largest:.1e} apart"
+    said = faults[0].detail if faults else detail
+    cover = (len(seen.parts) - len(faults), len(seen.parts))
+    check = Check("forward", 3, verdict, said, largest, FORWARD_FLOAT64, coverage=cover)
+    return check, faults
+
+
+def wrong_numbers(seen: Seen, name: str, cut: Cut, own: Part, row: dict[str, Any]) -> Fault | None:
+    """What is wrong with one part; None where nothing is."""
+    titles = title(seen, cut, own)
+    reason = seen.replayed.failed.get(name)
+    held = {t for node in own.nodes for t in node.tensors.values()}
+    if any(not_finite(seen, source) for source in own.sources) or any(
+        seen.moves.keras.get(t, "").startswith("has the shape") for t in held
+    ):
+        row["forward"]["float64"] = None
+        return None  # what makes it is to blame
+    unfed = [source for source in own.sources if source not in seen.cuts.by_keras]
+    if unfed:
+        said = f"reads {unfed[0]}, which nothing in torch stands for"
+        return Fault(3, *titles, None, said, name)
+    if reason is not None:
+        return Fault(1, *titles, None, f"cannot run on what torch's reads: {reason}", name)
+    made, due = seen.replayed.value(name, seen.target(name)), seen.torch.value(cut.torch)
+    error = apart(made, due, cut)
+    row["forward"]["float64"] = error
+    if made is not None and prod(made.shape) != prod(due.shape):
+        detail = f"makes {by(in_torchs_axes(made, cut))}, torch's {by(due.shape[1:])}"
+        return Fault(1, *titles, error, detail, name)
+    if not error <= FORWARD_FLOAT64 and any(is_short(seen, s, "float64") for s in own.sources):
+        row["forward"]["float64"] = None
+        return None  # what makes it is to blame
+    if not error <= FORWARD_FLOAT64:
+        return Fault(3, *titles, error, f"errs by {error:.1e} on torch's own numbers", name)
+    rounded = seen.replayed_float32.value(name, seen.target(name))
+    short = apart(rounded, float32_due(seen, cut), cut)
+    row["forward"]["float32"] = short
+    if not short <= FORWARD_FLOAT32:
+        if any(elsewhere_in_float32(seen, source) for source in own.sources):
+            return None  # what makes it is to blame
+        if cut.torch not in seen.torch_float32.graph.shapes or name in seen.replayed_float32.failed:
+            detail = "runs other operations in float32 than in float64"
+            return Fault(3, *titles, None, detail, name, short=True)
+        if any(is_short(seen, source, "float32") for source in own.sources):
+            return None  # what makes it is to blame
+        detail = f"errs by {short:.1e} in float32, and not in float64"
+        return Fault(3, *titles, short, detail, name, short=True)
+    return None
+
+
+def elsewhere_in_float32(seen: Seen, source: str) -> bool:
+    """Whether a port makes a value by other operations in float32, under other names."""
+    cut = seen.cuts.by_keras.get(source)
+    ours = cut is None or cut.torch in seen.torch_float32.graph.shapes
+    return not ours or source not in seen.keras_float32.graph.shapes
+
+
+def in_torchs_axes(made: Array, cut: Cut) -> tuple[int, ...]:
+    """The shape of a Keras value, without the batch, as PyTorch orders axes where that is known."""
+    try:
+        return moved(made, cut.moves).shape[1:]
+    except ValueError:
+        return made.shape[1:]
+
+
+BITS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
+
+
+def is_short(seen: Seen, source: str, dtype: str) -> bool:
+    """Whether either port holds a value in fewer bits than it is to compute in."""
+    looks_at = {
+        "float64": (seen.torch, seen.keras),
+        "float32": (seen.torch_float32, seen.keras_float32),
+    }
+    ours, theirs = looks_at[dtype]
+    cut = seen.cuts.by_keras.get(source)
+    held = [theirs.graph.dtypes.get(source, dtype)]
+    held += [ours.graph.dtypes.get(cut.torch, dtype)] if cut else []
+    return any(BITS.get(d, 64) < BITS[dtype] for d in held)
+
+
+def not_finite(seen: Seen, source: str) -> bool:
+    """Whether what PyTorch has there is not all numbers."""
+    if source not in seen.cuts.by_keras:
+        return False
+    return not np.isfinite(seen.torch.value(seen.cuts.by_keras[source].torch)).all()
+
+
+def float32_due(seen: Seen, cut: Cut) -> Array | None:
+    """PyTorch's value in float32; None where it runs otherwise there."""
+    return seen.torch_float32.arrays.get(f"value:{cut.torch}")
+
+
+def row_of(seen: Seen, name: str, cut: Cut, own: Part) -> dict[str, Any]:
+    torch, keras = title(seen, cut, own)
+    shape = seen.torch.graph.shapes[cut.torch]
+    return {
+        "torch": torch,
+        "keras": keras,
+        "kind": seen.torch.net.maker[cut.torch].kind if cut.torch in seen.torch.net.maker else "",
+        "shape_nchw": list(shape),
+        "shape_nhwc": list(seen.keras.graph.shapes[seen.target(name)]),
+        "evidence": cut.why,
+        "forward": {"float32": None, "float64": float("inf")},
+        "gradient": {"float64": None},
+    }
+
+
+def other_outputs(seen: Seen) -> Iterator[Fault]:
+    """Outputs that are cuts already, of another value than the partner returns."""
+    for ours, theirs in seen.outputs:
+        t, k = seen.torch.graph.outputs[ours], seen.keras.graph.outputs[theirs]
+        cut = seen.cuts.by_keras.get(k)
+        if cut is None or cut.torch == t:
+            continue
+        shapes = seen.torch.value(cut.torch).shape, seen.torch.value(t).shape
+        same = shapes[0] == shapes[1] and np.array_equal(
+            seen.torch.value(cut.torch), seen.torch.value(t)
+        )
+        if not same:
+            names = [net.maker[v].name if v in net.maker else v
+                     for net, v in ((seen.torch.net, t), (seen.keras.net, k))]  # fmt: skip
+            detail = f"keras returns what is torch's {cut.torch}, torch returns {t}"
+            error = relative_error(seen.torch.value(cut.torch), seen.torch.value(t))
+            swapped = cut.torch in seen.torch.graph.outputs.values()
+            cause, after = ("outputs-swapped", 0.0) if swapped else ("", None)
+            place = f"{OUTPUT}{theirs}"
+            yield Fault(3, names[0], names[1], error, detail, place, cause=cause, after=after)
+
+
+def end_to_end(seen: Seen) -> float:
+    """How far the outputs are apart when both run freely; infinite where they cannot be."""
+    values = {seen.keras.graph.outputs[k] for _, k in seen.outputs}
+    return end_to_end_of(seen, {value: seen.keras.value(value) for value in values})
+
+
+def end_to_end_of(seen: Seen, made: Mapping[str, Array | None]) -> float:
+    """The same for values that Keras made otherwise."""
+    errors = [0.0]
+    for ours, theirs in seen.outputs:
+        t, k = seen.torch.graph.outputs[ours], seen.keras.graph.outputs[theirs]
+        found = seen.cuts.by_keras.get(k)
+        cut = found if found and found.torch == t else output_cut(seen, t, k)
+        errors.append(apart(made[k], seen.torch.value(t), cut))
+    return max(errors)
+
+
+def output_cut(seen: Seen, t: str, k: str) -> Cut:
+    """The likeliest way between what both return."""
+    shapes = seen.keras.graph.shapes[k], seen.torch.graph.shapes[t]
+    return Cut(t, k, next(ways_between(*shapes, seen.keras.graph), ()), "output")
+
+
+def by(shape: tuple[int, ...]) -> str:
+    """6x24x24."""
+    return "x".join(map(str, shape)) or "one number"

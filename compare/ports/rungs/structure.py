@@ -1,0 +1,111 @@
+"""Rung 0: the same tensors in the same layers, trained alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from compare.ports.fault import Fault, looks
+from compare.ports.looks import Look
+from compare.ports.pairing import Holder
+from compare.ports.verify import Seen
+from compare.verdict import Check, Verdict
+
+
+def structure(seen: Seen) -> tuple[Check, list[Fault]]:
+    """Rung 0: the same tensors, trained alike."""
+    faults = [*without_partner(seen), *other_tensors(seen), *trained_otherwise(seen)]
+    counts = {side: counted(look) for side, look in looks(seen).items()}
+    detail = "; ".join(
+        f"{side} {trained:,} trainable and {other:,} other parameters"
+        for side, (trained, other) in counts.items()
+    )
+    if len(seen.torch.graph.outputs) != len(seen.keras.graph.outputs):
+        sizes = [len(look.graph.outputs) for look in looks(seen).values()]
+        said = f"torch returns {sizes[0]} tensors, keras {sizes[1]}"
+        faults.append(Fault(0, "", "", None, said, cause="outputs"))
+    verdict = Verdict.DIFFERENT if faults else Verdict.SAME
+    carried = len(seen.moves.carried)
+    said = faults[0].detail if faults else detail
+    cover = (carried, max(len(look.graph.tensors) for look in looks(seen).values()))
+    return Check("structure", 0, verdict, said, coverage=cover), faults
+
+
+def counted(look: Look) -> tuple[int, int]:
+    """Trainable and other parameters."""
+    held = look.graph.tensors.values()
+    return (
+        sum(prod(t.shape) for t in held if t.trainable),
+        sum(prod(t.shape) for t in held if not t.trainable),
+    )
+
+
+def without_partner(seen: Seen) -> Iterator[Fault]:
+    """Layers with tensors that the other port does not have."""
+    for side, other in (("torch", "keras"), ("keras", "torch")):
+        for holder in getattr(seen.pairs, side):
+            if is_constant(looks(seen)[side], holder):
+                continue
+            count = sum(map(prod, holder.shapes.values()))
+            said = f"{side}'s {holder.node.name} ({holder.node.kind}, {count:,} parameters)"
+            names = {side: holder.node.name, other: ""}
+            detail = f"{said} has no partner in {other}"
+            yield Fault(0, names["torch"], names["keras"], None, detail, cause="layer-missing")
+
+
+def is_constant(look: Look, holder: Holder) -> bool:
+    """Whether nothing that it holds is ever changed: the other port may have it in its code."""
+    held = [look.graph.tensors[name] for name in holder.tensors.values()]
+    known = {"weight", "bias", "scale", "shift"} & holder.tensors.keys()
+    return not known and not any(tensor.trainable or tensor.statistic for tensor in held)
+
+
+def other_tensors(seen: Seen) -> Iterator[Fault]:
+    """Tensors of pairs that the other layer does not have, or has in another shape."""
+    for pair in seen.pairs.pairs:
+        held = {side: getattr(pair, side) for side in ("torch", "keras")}
+        for side, other in (("torch", "keras"), ("keras", "torch")):
+            for role, name in held[side].tensors.items():
+                why = getattr(seen.moves, side).get(name)
+                if why is None or (side == "keras" and role in held["torch"].tensors):
+                    continue
+                lacking = role not in held[other].tensors
+                cause = f"{role}-missing" if lacking else "tensor-shape"
+                yield Fault(
+                    0,
+                    held["torch"].node.name,
+                    held["keras"].node.name,
+                    None,
+                    f"{side}'s {name} {why}",
+                    cause=cause if not lacking else lacking_cause(held[side], role, side),
+                )
+
+
+def lacking_cause(holder: Holder, role: str, side: str) -> str:
+    """The id of a tensor that one side has and the other has not."""
+    if role == "bias":
+        return "bias"
+    if role in ("mean", "var"):  # a norm without them takes those of the batch
+        return "batch-statistics"
+    return "bn-affine-flags" if holder.node.kind == "batch_norm" else "tensor-missing"
+
+
+def trained_otherwise(seen: Seen) -> Iterator[Fault]:
+    """Tensors that one side trains and the other does not."""
+    layers = {c.torch: h for h in (p.torch for p in seen.pairs.pairs) for c in seen.moves.carried
+              if c.torch in h.tensors.values()}  # fmt: skip
+    for carried in seen.moves.carried:
+        ours = seen.torch.graph.tensors[carried.torch]
+        theirs = seen.keras.graph.tensors[carried.keras]
+        if ours.trainable != theirs.trainable:
+            side, other = ("torch", "keras") if ours.trainable else ("keras", "torch")
+            name = layers[carried.torch].node.name if carried.torch in layers else carried.torch
+            detail = f"{side} trains {carried.torch if side == 'torch' else carried.keras}, {other}"
+            yield Fault(0, name, name_of_keras(seen, carried.keras), None,
+                        f"{detail} does not", cause="frozen")  # fmt: skip
+
+
+def name_of_keras(seen: Seen, tensor: str) -> str:
+    return next(
+        (p.keras.node.name for p in seen.pairs.pairs if tensor in p.keras.tensors.values()), tensor
+    )
