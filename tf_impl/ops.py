@@ -334,8 +334,11 @@ def cropping(a: Any, x: Any, y: Any, last: bool) -> Settings:
 
 
 def upsample(a: Any, x: Any, y: Any, last: bool) -> Settings:
+    """To a size, as PyTorch says it; TensorFlow's pixels have their centres in the middle."""
+    form = getattr(a, "data_format", "channels_last")
     mode = getattr(a, "interpolation", "nearest")
-    return dict(size=wide(a.size, len(x.shape) - 2), mode=mode)
+    antialias = bool(getattr(a, "antialias", False))
+    return dict(size=spatial(y.shape, form), mode=mode, align_corners=False, antialias=antialias)
 
 
 def rescale(a: Any, x: Any, y: Any, last: bool) -> Settings:
@@ -384,6 +387,7 @@ LAYERS: dict[type, tuple[str, Reader]] = {
     **{getattr(layers, f"ZeroPadding{n}D"): ("pad", zero_padding) for n in (1, 2, 3)},
     **{getattr(layers, f"Cropping{n}D"): ("crop", cropping) for n in (1, 2, 3)},
     **{getattr(layers, f"UpSampling{n}D"): ("upsample", upsample) for n in (1, 2, 3)},
+    layers.Resizing: ("upsample", upsample),
     **{getattr(layers, f"SpatialDropout{n}D"): ("spatial_dropout", dropout) for n in (1, 2, 3)},
     layers.Dense: ("dense", dense),
     layers.EinsumDense: ("dense", einsum_dense),

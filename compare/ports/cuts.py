@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from itertools import permutations
 from math import prod
 from typing import Any
@@ -138,11 +139,41 @@ def neighbours(torch: Net, keras: Net, cuts: Cuts) -> Iterator[Cut]:
             continue
         if not alike and len(free) != 1 + len(rivals(keras, node, reads, cuts)):
             continue
-        other = (alike or free)[0]  # of several alike the first, as they ran
-        for mine, yours in zip(other.writes, node.writes, strict=False):
-            moves = likely(keras.graph, torch.graph, cuts, yours, mine)
-            if moves is not None and cuts.free(mine, yours):
-                yield Cut(mine, yours, moves, "neighbours")
+        ours_on, theirs_on = [(alike or free)[0]], [node]  # of several alike the first, as they ran
+        if not alike:
+            ours_on, theirs_on = (
+                chain(torch, free[0], cuts.by_torch),
+                chain(keras, node, cuts.by_keras),
+            )
+        for mine, yours in in_step(ours_on, theirs_on):
+            for value, other in zip(mine.writes, yours.writes, strict=False):
+                moves = likely(keras.graph, torch.graph, cuts, other, value)
+                if moves is not None and cuts.free(value, other):
+                    yield Cut(value, other, moves, "neighbours")
+
+
+def chain(net: Net, node: Node, cut: Collection[str]) -> list[Node]:
+    """A node and those after it that read nothing else, up to the next cut."""
+    found = [node]
+    while len(found[-1].writes) == 1:
+        after = net.readers.get(found[-1].writes[0], [])
+        if len(after) != 1 or len(after[0].reads) != 1 or any(v in cut for v in after[0].writes):
+            break
+        found.append(after[0])
+    return [n for n in found if n.kind not in THROUGH]
+
+
+def in_step(ours: Sequence[Node], theirs: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
+    """Nodes of two chains that stand for each other: those of one kind, and as many between."""
+    kinds = [[node.kind for node in nodes] for nodes in (ours, theirs)]
+    done = [0, 0]
+    blocks = SequenceMatcher(None, *kinds, autojunk=False).get_matching_blocks()
+    for i, j, size in blocks:
+        between = ours[done[0] : i], theirs[done[1] : j]
+        if len(between[0]) == len(between[1]):
+            yield from zip(*between, strict=True)
+        yield from zip(ours[i : i + size], theirs[j : j + size], strict=True)
+        done = [i + size, j + size]
 
 
 def rivals(keras: Net, node: Node, reads: tuple[str, ...], cuts: Cuts) -> list[Node]:

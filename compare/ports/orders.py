@@ -47,7 +47,33 @@ def feature_orders(graph: Graph, torch: bool) -> dict[str, Array]:
                 order = feature_order(graph, node, shape[0], labels, orders, torch)
                 if order is not None and not np.array_equal(order, np.arange(len(order))):
                     orders[value] = order
-    return orders
+    return unflattened(graph, orders, torch or graph.channels == "first")
+
+
+def unflattened(graph: Graph, orders: dict[str, Array], first: bool) -> dict[str, Array]:
+    """With the features that become maps: what makes them has them in the order of the maps."""
+    found = dict(orders)
+    turns = {node.reads[0]: node for node in graph.nodes if node.kind == "transpose" and node.reads}
+    for node in reversed(graph.nodes):
+        if len(node.writes) != 1 or not node.reads:
+            continue
+        value, made = node.reads[0], graph.shapes[node.writes[0]]
+        shape = graph.shapes.get(value, ())
+        if len(shape) != 1 or value in found:
+            continue
+        if node.kind in FLATTENS and len(made) in (3, 4) and prod(made) == prod(shape):
+            places = range(1, len(made))
+            labels: Labels = (0, *places) if first else (*places, 0)
+            turn = turns.get(node.writes[0])
+            axes = tuple(turn.settings.get("axes", ())) if turn is not None else ()
+            if len(axes) == len(made) + 1 and axes[0] == 0:  # turned before anything reads them
+                labels = tuple(labels[axes.index(i + 1) - 1] for i in range(len(made)))
+            order = flattened(made, labels)
+            if not np.array_equal(order, np.arange(len(order))):
+                found[value] = order
+        elif node.kind in PLACEWISE and made == shape and node.writes[0] in found:
+            found[value] = found[node.writes[0]]
+    return found
 
 
 def map_labels(graph: Graph, node: Node, labels: dict[str, Labels], own: Labels) -> Labels:
@@ -91,7 +117,7 @@ def feature_order(
 
 def flattened(shape: tuple[int, ...], labels: Labels) -> Array:
     """Canonical index of each number of maps of this shape, whose axes have these labels."""
-    canonical = tuple(shape[labels.index(i)] for i in range(3))
+    canonical = tuple(shape[labels.index(i)] for i in range(len(labels)))
     places = np.arange(prod(shape)).reshape(canonical)
     return places.transpose(labels).ravel()
 

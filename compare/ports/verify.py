@@ -384,7 +384,7 @@ def seen(request: Request, room: Room) -> Seen:
             request, room, pairs, moves, **looks, outputs=outputs, first=first, given=given
         )
         found.environments = environments
-    if any(cut.why == "neighbours" for cut in found.cuts.found):
+    if any(cut.why in ("neighbours", "layers") for cut in found.cuts.found):
         relax(found)
     both(lambda side: found.torch_replayed if side == "torch" else found.replayed)
     both(look_float32)
@@ -412,7 +412,7 @@ def check(request: Request) -> None:
 
 
 def relax(found: Seen) -> None:
-    """Takes back cuts between operations of other kinds where it is better without them.
+    """Takes back cuts between operations of other kinds or sizes where it is better without them.
 
     Behind a fault numbers do not tell which values stand for each other. Where one port computes in
     two operations what the other does in one, or in another order, such a cut would be to blame.
@@ -431,8 +431,10 @@ def relax(found: Seen) -> None:
     doubtful = {
         cut.keras
         for cut in found.cuts.found
-        if cut.why == "neighbours"
-        and ours[cut.torch].kind != theirs[cut.keras].kind
+        if (
+            (cut.why == "neighbours" and ours[cut.torch].kind != theirs[cut.keras].kind)
+            or (cut.why in ("neighbours", "layers") and not found.same_size(cut))
+        )
         and cut.keras in found.parts
         and errs(found.replayed, cut.keras, cut)
     }

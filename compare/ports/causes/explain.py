@@ -31,6 +31,7 @@ from compare.ports.causes.narrow import (
     source_of,
     turned,
 )
+from compare.ports.causes.places import CUTS, by_constants, cut_elsewhere
 from compare.ports.causes.settings import Work, by_settings, merged, numbers
 from compare.ports.causes.spoilt import (
     in_few_bits,
@@ -114,8 +115,17 @@ def between_both(
     constants = known_constants(seen, middle, keras)
     if constants is not None:
         return [constants]
+    affine = by_constants(seen, middle, torch, keras)
+    if affine is not None:
+        return [affine]
     if len(torch) == len(keras) == 1:
         found = one(seen, middle, torch[0], keras[0])
+        found = (
+            [cut_elsewhere(seen, middle, torch[0], keras[0])]
+            if found[0].id in (None, "other-layer")
+            and {torch[0].node.kind, keras[0].node.kind} <= CUTS
+            else found
+        )
         if found[0].id is not None and found[0].id != "other-layer":
             return found
     known = in_short_format(seen, middle)
@@ -236,6 +246,8 @@ def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
     if right is None or relative_error(right, middle.due) > RIGHT:
         return [other_kind(middle, t, k, None)]
     repairs = repaired(seen, middle, ours, theirs)
+    if t.kind == k.kind == "concat":
+        return [replace(joined(seen, middle, ours, theirs), repairs=repairs)]
     if t.kind != k.kind:
         return [
             replace(other_kind(middle, t, k, relative_error(right, middle.due)), repairs=repairs)
@@ -251,14 +263,46 @@ def repaired(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> tuple[Repa
     """The Keras operation done as PyTorch does it, in NumPy."""
     ways = tuple(way_of(seen, middle, value) for value in theirs.node.reads)
     held = {role: seen.tensor_file("torch", name) for role, name in ours.node.tensors.items()}
+    order = read_order(middle, (ours.pad or ours.node).reads, (theirs.pad or theirs.node).reads)
+    ways = tuple(ways[i] for i in order) if len(order) == len(ways) else ways
     makes = back(middle.cut.moves, (-1, *seen.keras.graph.shapes[middle.cut.keras]))
     if seen.keras.graph.shapes[middle.cut.keras] != shape_of(seen, middle.cut):
         makes = turned(middle.cut.moves)
     first, *others = theirs.node.ran  # the first computes it all, and the rest hand it on
-    own = Repair(first, ours.node.kind, ours.settings, held, ways, makes)
+    own = Repair(first, ours.node.kind, ours.settings, held, ways, order, makes)
     after = [Repair(name, "identity", reads=((),)) for name in others]
     pad = [Repair(theirs.pad.name, "identity", reads=((),))] if theirs.pad else []
     return (own, *after, *pad)
+
+
+def read_order(middle: Middle, ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, ...]:
+    """Which of what Keras reads is PyTorch's first, second...; empty where that is not known."""
+    stand_for = [middle.local[v].torch if v in middle.local else "" for v in theirs]
+    if len(ours) < 2 or sorted(stand_for) != sorted(ours) or len(set(ours)) != len(ours):
+        return ()
+    return tuple(stand_for.index(v) for v in ours)
+
+
+def joined(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> Cause:
+    """The same values joined in another order, or along another axis."""
+    order = read_order(middle, ours.node.reads, theirs.node.reads)
+    if not order or order == tuple(sorted(order)):
+        return by_catalogue(seen, middle, ours, "torch")
+    x = [seen.torch.value(ours.node.reads[order.index(i)]) for i in range(len(order))]
+    made = numbers("concat", ours.settings, x, {}, middle.due)
+    if made is None or middle.made is None:
+        return Cause(before=middle.error)
+    after = relative_error(middle.made, made)
+    if after > FORWARD_FLOAT64:
+        return Cause(before=middle.error)
+    right = [theirs.node.reads[i] for i in order]
+    wrong = [ours.node.reads[order.index(i)] for i in range(len(order))]
+    fix = {"torch": f"join {', '.join(wrong)}", "keras": f"join {', '.join(right)}"}
+    phrase = f"keras joins {', '.join(theirs.node.reads)}, torch {', '.join(ours.node.reads)}"
+    return Cause("concat-order", phrase, middle.error, after, (), ("concat-order",), fix)
+
+
+POOLS = {"max_pool", "avg_pool", "global_avg_pool", "global_max_pool", "mean", "max"}
 
 
 def other_kind(middle: Middle, t: Node, k: Node, after: float | None) -> Cause:
@@ -266,7 +310,7 @@ def other_kind(middle: Middle, t: Node, k: Node, after: float | None) -> Cause:
     if t.kind == k.kind or "block" in (t.kind, k.kind):
         return Cause(before=middle.error)
     both = {t.kind, k.kind} <= ACTIVATIONS_OF_KIND
-    pools = {t.kind, k.kind} <= {"max_pool", "avg_pool", "global_avg_pool", "global_max_pool"}
+    pools = {t.kind, k.kind} <= POOLS
     id = "other-activation" if both else "max-for-mean" if pools else "other-layer"
     phrase = f"keras computes {k.kind} ({k.name}), torch {t.kind} ({t.name})"
     fix = {"keras": f"use {t.kind}", "torch": f"use {k.kind}"}

@@ -55,19 +55,42 @@ def narrowed(seen: Seen, fault: Fault, number: int) -> Middle | None:
             moves = equal_way(inside.get(value), seen.torch.value(candidate), seen)
             if moves is not None:
                 local[value] = Cut(candidate, value, moves, "values")
+    local |= viewed(seen, mine, own, local)
     final = ending(seen, fault, number, cut, local)
     if final is None:
-        theirs = {c.torch: c for c in local.values()}
+        theirs = known_in_torch(seen, local)
         torch = part(seen.torch.net, cut.torch, theirs).nodes
         return piece(seen, local, torch, part(seen.keras.net, cut.keras, local).nodes, cut, made)
     value, candidate, after = final
     end = Cut(candidate, value, last_way(seen, value, candidate), "")
     if value in local:
         return misread(seen, local, own, end, after)
-    theirs = {c.torch: c for c in local.values()}
+    theirs = known_in_torch(seen, local)
     torch = part(seen.torch.net, candidate, theirs, itself=False).nodes
     keras = part(seen.keras.net, value, local).nodes
     return piece(seen, local, torch, keras, end, inside.get(value), after)
+
+
+def viewed(seen: Seen, mine: Part, own: Part, local: Mapping[str, Cut]) -> dict[str, Cut]:
+    """Of what Keras reads: PyTorch's same numbers in other axes, where its part turns them first.
+
+    And of what Keras turns first, PyTorch's numbers as they come in.
+    """
+    found = {}
+    turned = [
+        n.writes[0] for n in mine.nodes if n.kind in VIEWS and set(n.reads) <= {*mine.sources}
+    ]
+    for source in own.sources:
+        due = seen.torch.value(local[source].torch)
+        theirs = moved(due, back(local[source].moves, (-1, *seen.keras.graph.shapes[source])))
+        for value in turned:
+            moves = equal_way(theirs, seen.torch.value(value), seen)
+            if moves is not None and value not in {c.torch for c in local.values()}:
+                found[source] = Cut(value, source, moves, "values")
+    return found
+
+
+VIEWS = {"transpose", "reshape"}
 
 
 def alike_sources(seen: Seen, ours: Part, theirs: Part) -> bool:
@@ -174,7 +197,7 @@ def ending(
 ) -> tuple[str, str, float] | None:
     """The earliest value from which on the part is right, PyTorch's there, and the error left."""
     own = part(seen.keras.net, cut.keras, local)
-    theirs = {c.torch: c for c in local.values()}
+    theirs = known_in_torch(seen, local)
     mine = part(seen.torch.net, cut.torch, theirs)
     inner = [v for node in own.nodes[:-1] for v in node.writes] + [
         s for s in own.sources if s in local
@@ -214,6 +237,10 @@ def ending(
         if error <= FORWARD_FLOAT64:
             return value, candidate, error
     return None
+
+
+def known_in_torch(seen: Seen, local: Mapping[str, Cut]) -> dict[str, Cut]:
+    return {**seen.cuts.by_torch, **{c.torch: c for c in local.values()}}
 
 
 def shape_of(seen: Seen, cut: Cut) -> tuple[int, ...]:
