@@ -207,13 +207,14 @@ def prelu(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
 
 def upsample(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
     """Nearest, or linear along each axis, to a size; nothing else is known here."""
-    if a["mode"] not in ("nearest", "bilinear", "linear") or a.get("antialias"):
+    if a["mode"] not in (*NEAREST, "bilinear", "linear") or a.get("antialias"):
         raise KeyError(a["mode"])
     y = xs[0]
     for axis, size in enumerate(a["size"], start=2):
         n = y.shape[axis]
-        if a["mode"] == "nearest":
-            y = np.take(y, np.arange(size) * n // size, axis)
+        if a["mode"] in NEAREST:
+            places = (np.arange(size) + NEAREST[a["mode"]]) * n / size
+            y = np.take(y, places.astype(int), axis)
             continue
         ends = a.get("align_corners") and size > 1
         places = np.arange(size) * (n - 1) / (size - 1) if ends else centres(n, size)
@@ -222,6 +223,9 @@ def upsample(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Arra
         high = np.minimum(low + 1, n - 1)
         y = np.take(y, low, axis) * (1 - share) + np.take(y, high, axis) * share
     return y
+
+
+NEAREST = {"nearest": 0.0, "nearest-exact": 0.5}  # which place of a pixel counts
 
 
 def centres(n: int, size: int) -> Array:

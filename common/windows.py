@@ -73,8 +73,9 @@ def conv_transpose(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
     parts = zip(np.split(x, groups, axis=1), np.split(kernel, groups), strict=True)
     outs = np.split(y, groups, axis=1)
     for out, (source, weight) in zip(outs, parts, strict=True):
-        for place in product(*map(range, size)):
-            spread = np.moveaxis(np.tensordot(source, weight[(..., *place)], (1, 0)), -1, 1)
+        flat = weight.reshape(*weight.shape[:2], -1)
+        for index, place in enumerate(product(*map(range, size))):
+            spread = np.moveaxis(np.tensordot(source, flat[:, :, index], (1, 0)), -1, 1)
             where = tuple(
                 slice(i * d, i * d + (n - 1) * s + 1, s)
                 for i, d, n, s in zip(place, dilation, x.shape[2:], steps, strict=True)

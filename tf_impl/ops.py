@@ -337,6 +337,8 @@ def upsample(a: Any, x: Any, y: Any, last: bool) -> Settings:
     """To a size, as PyTorch says it; TensorFlow's pixels have their centres in the middle."""
     form = getattr(a, "data_format", "channels_last")
     mode = getattr(a, "interpolation", "nearest")
+    if mode == "nearest" and isinstance(a, layers.Resizing):
+        mode = "nearest-exact"  # PyTorch's word: what lies under a pixel's centre
     antialias = bool(getattr(a, "antialias", False))
     return dict(size=spatial(y.shape, form), mode=mode, align_corners=False, antialias=antialias)
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.graph import Graph, Moves, Node, moved
-from compare.ports.orders import FLATTENS, between, feature_orders, flattened
+from compare.ports.orders import FLATTENS, MAPS, between, feature_orders, flattened
 from compare.ports.pairing import Net, Pairs
 
 Array = NDArray[Any]
@@ -165,9 +165,9 @@ def chain(net: Net, node: Node, cut: Collection[str]) -> list[Node]:
 
 def in_step(ours: Sequence[Node], theirs: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
     """Nodes of two chains that stand for each other: those of one kind, and as many between."""
-    kinds = [[node.kind for node in nodes] for nodes in (ours, theirs)]
+    kinds, other = [node.kind for node in ours], [node.kind for node in theirs]
     done = [0, 0]
-    blocks = SequenceMatcher(None, *kinds, autojunk=False).get_matching_blocks()
+    blocks = SequenceMatcher(None, kinds, other, autojunk=False).get_matching_blocks()
     for i, j, size in blocks:
         between = ours[done[0] : i], theirs[done[1] : j]
         if len(between[0]) == len(between[1]):
@@ -395,13 +395,14 @@ def flatten_order(keras: Graph, torch: Graph, cuts: Cuts, theirs: str, ours: str
     if node is None or mine is None or not {node.kind, mine.kind} <= FLATTENS:
         return None
     cut = cuts.by_keras.get(node.reads[0]) if node.reads else None
-    if cut is None or mine.reads[:1] != (cut.torch,) or len(keras.shapes[node.reads[0]]) != 3:
+    shape = keras.shapes[node.reads[0]] if node.reads else ()
+    if cut is None or mine.reads[:1] != (cut.torch,) or len(shape) not in MAPS:
         return None
-    axes = (
-        cut.moves[0][1] if len(cut.moves) == 1 and cut.moves[0][0] == "transpose" else (0, 1, 2, 3)
-    )
-    labels = tuple(axes.index(j + 1) - 1 for j in range(3))
-    return between(flattened(keras.shapes[node.reads[0]], labels), None) or ()
+    plain = tuple(range(len(shape) + 1))
+    turn = len(cut.moves) == 1 and cut.moves[0][0] == "transpose"
+    axes = cut.moves[0][1] if turn else plain
+    labels = tuple(axes.index(j + 1) - 1 for j in range(len(shape)))
+    return between(flattened(shape, labels), None) or ()
 
 
 def by_rank(keras: Shape, torch: Shape, graph: Graph) -> Moves | None:

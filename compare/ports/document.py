@@ -60,17 +60,25 @@ def tell(seen: Seen) -> Told:
     culprits = unique([c for c in found if c.cause.id != KNOWN])
     checks = [without_known(check, judgement, known) for check in judgement.checks]
     repairs = [repair for c in culprits for repair in c.cause.repairs]
-    residual = run_repaired(seen, repairs) if repairs else None
+    exact = [repair for c in known for repair in c.cause.repairs]
+    residual = run_repaired(seen, [*repairs, *exact]) if repairs else None
     return Told(judgement, culprits, known, checks, residual, len(repairs))
 
 
 def unique(culprits: list[Culprit]) -> list[Culprit]:
-    """A bias that one side has alone is seen at rung 0 and again in its numbers: told once."""
+    """What one side has alone, as a bias, is seen at rung 0 and again in its numbers: told once."""
     told = {(c.fault.keras, c.cause.id) for c in culprits if c.fault.rung != 0}
     same = {"bias": ("bias-extra", "bias-missing")}
+    shared = {
+        name for c in culprits if c.cause.id == "layer-shared" for name in c.cause.keras.split(", ")
+    }
+    culprits = [
+        c for c in culprits if c.fault.rung != 0 or c.fault.torch or c.fault.keras not in shared
+    ]
     kept = []
     for c in culprits:
-        again = [(c.fault.keras, id) for id in same.get(c.cause.id or "", ())]
+        ids = same.get(c.cause.id or "", (c.cause.id,))
+        again = [(c.fault.keras, id) for id in ids]
         if c.fault.rung != 0 or not told & set(again):
             kept.append(c)
     return kept

@@ -7,7 +7,7 @@ setting differs, the catalogue of variants is tried. What nothing explains stays
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -114,7 +114,10 @@ def between_both(
         return [spoilt]
     constants = known_constants(seen, middle, keras)
     if constants is not None:
-        return [constants]
+        alone = len(torch) == len(keras) == 1
+        return [
+            replace(constants, repairs=repaired(seen, middle, torch[0], keras[0]) if alone else ())
+        ]
     affine = by_constants(seen, middle, torch, keras)
     if affine is not None:
         return [affine]
@@ -192,7 +195,8 @@ def missing(seen: Seen, middle: Middle, torch: Sequence[Work]) -> Cause:
         if happened.id is not None:
             id, phrase = happened.id, f"torch's {names}: what it reads {happened.phrase}"
     repairs: tuple[Repair, ...] = ()
-    if middle.reader is not None and all(computable(kind) for kind in kinds):
+    chain = all(len(w.node.reads) == 1 and not w.node.tensors for w in torch)
+    if middle.reader is not None and chain and all(computable(kind) for kind in kinds):
         ways = tuple(way_of(seen, middle, value) for value in middle.reader.reads)
         before = tuple((w.node.kind, w.settings) for w in torch)
         repairs = (Repair(middle.reader.name, reads=ways, before=before),)
@@ -253,7 +257,10 @@ def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
             replace(other_kind(middle, t, k, relative_error(right, middle.due)), repairs=repairs)
         ]
     found = by_settings(seen, middle, ours, theirs, sources, own_t, own_k)
-    found = found or [by_catalogue(seen, middle, ours, "torch")]
+    found = found or apart_from_shared(seen, middle, ours, theirs, sources, own_t)
+    if not found:
+        cause = by_catalogue(seen, middle, ours, "torch")
+        found = [replace(cause, phrase=f"keras {cause.phrase}")] if cause.id else [cause]
     if found[0].id is None:
         return found
     return [replace(found[0], repairs=repairs), *found[1:]]
@@ -273,6 +280,29 @@ def repaired(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> tuple[Repa
     after = [Repair(name, "identity", reads=((),)) for name in others]
     pad = [Repair(theirs.pad.name, "identity", reads=((),))] if theirs.pad else []
     return (own, *after, *pad)
+
+
+def apart_from_shared(
+    seen: Seen,
+    middle: Middle,
+    ours: Work,
+    theirs: Work,
+    sources: Sequence[Array],
+    own: Mapping[str, Array],
+) -> list[Cause]:
+    """One port runs a layer again where the other has one of its own."""
+    t, k = ours.node, theirs.node
+    alone = [name for name in k.tensors.values() if name in seen.moves.keras]
+    if not alone or len(alone) < len(k.tensors):
+        return []
+    made = numbers(k.kind, theirs.settings, sources, own, middle.due)
+    after = relative_error(made, middle.due) if made is not None else np.inf
+    if after > FORWARD_FLOAT64:
+        return []
+    layer = t.layer or t.name
+    phrase = f"torch runs {layer} again, keras another layer, {k.layer or k.name}"
+    fix = {"keras": f"call the layer that stands for {layer} again", "torch": "use another layer"}
+    return [Cause("layer-shared", phrase, middle.error, after, (), ("layer-shared",), fix)]
 
 
 def read_order(middle: Middle, ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, ...]:

@@ -118,8 +118,8 @@ def by_constants(
     settings = {"slope": ours.slope.tolist(), "offset": ours.offset.tolist()}
     makes = back(middle.cut.moves, (-1, *seen.keras.graph.shapes[middle.cut.keras]))
     first_node, *others = [name for w in keras for name in w.node.ran]
-    repairs = (Repair(first_node, "lines", settings, reads=ways, makes=makes),)
-    repairs += tuple(Repair(name, "identity", reads=((),)) for name in others)
+    own = Repair(first_node, "lines", settings, reads=ways, makes=makes)
+    repairs = (own, *(Repair(name, "identity", reads=((),)) for name in others))
     return Cause(id, phrase, middle.error, after, (), (id,), fix, repairs=repairs)
 
 
