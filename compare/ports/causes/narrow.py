@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -205,7 +206,7 @@ def ending(
     outer = [v for node in mine.nodes for v in node.writes if v != cut.torch] + list(mine.sources)
     units, tries = [], {}
     for value in inner:
-        for candidate in outer:
+        for candidate in same_size_first(seen, value, outer):
             if value in local and local[value].torch == candidate:
                 continue
             shapes = seen.keras.graph.shapes[value], seen.torch.graph.shapes[candidate]
@@ -240,6 +241,12 @@ def ending(
         if error <= min(KEPT_IN_FLOAT32, 1e-3 * (fault.error or 0.0)) and rounded is None:
             rounded = value, candidate, error  # what is behind it works in float32
     return rounded
+
+
+def same_size_first(seen: Seen, value: str, candidates: Sequence[str]) -> list[str]:
+    """What is of one size speaks for itself: a window may not read all of what is larger."""
+    count = prod(seen.keras.graph.shapes[value])
+    return sorted(candidates, key=lambda v: prod(seen.torch.graph.shapes[v]) != count)
 
 
 def known_in_torch(seen: Seen, local: Mapping[str, Cut]) -> dict[str, Cut]:
