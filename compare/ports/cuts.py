@@ -120,7 +120,8 @@ def neighbours(torch: Net, keras: Net, cuts: Cuts) -> Iterator[Cut]:
     """
     ours: dict[tuple[str, ...], list[Node]] = {}
     for node in torch.graph.nodes:
-        ours.setdefault(origins(torch, node, None), []).append(node)
+        if not node.virtual:
+            ours.setdefault(origins(torch, node, None), []).append(node)
     theirs: dict[tuple[str, ...], list[Node]] = {}
     for node in keras.graph.nodes:
         if node.virtual or node.kind in THROUGH:
@@ -417,7 +418,7 @@ def by_rank(keras: Shape, torch: Shape, graph: Graph) -> Moves | None:
 
 def same_work(a: str, b: str) -> bool:
     """Whether the two kinds may stand for one computation."""
-    return a == b or "block" in (a, b) or {a, b} <= {"conv", "dense", "matmul"}
+    return a == b or "block" in (a, b) or {a, b} <= {"conv", "dense", "einsum_dense", "matmul"}
 
 
 def held(node: Node) -> tuple[str, ...]:

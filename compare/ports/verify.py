@@ -25,7 +25,7 @@ from common.graph import Moves, back, fed, moved, noise
 from common.job import Load, Unit
 from compare.evidence import relative_error
 from compare.folder import RunFolder, read_json, write_json
-from compare.ports import cuts, pairing, transfer
+from compare.ports import cuts, pairing, parts, transfer
 from compare.ports.cuts import Cut, Cuts, Part, part
 from compare.ports.looks import SIDES, Look, Replay, Room, both
 from compare.ports.orders import feature_orders
@@ -86,7 +86,7 @@ class Seen:
         """Side -> its tensors by its own names, in its own axes."""
         return {
             side: self.first[side].held()
-            | (tensors.load(Path(self.given[side])) if side in self.given else {})
+            | dict(self.room.given(side, self.given[side]) if side in self.given else {})
             for side in SIDES
         }
 
@@ -104,6 +104,9 @@ class Seen:
         """Where a tensor lies: a file, and its key there."""
         if side in self.given and name in tensors.load(Path(self.given[side])):
             return self.given[side], name
+        if parts.PART.match(name):
+            pieces = {n: x for n, x in self.held[side].items() if parts.PART.match(n)}
+            return self.room.save(f"parts-{side}", pieces), name
         return str(self.room.path(side, "survey").absolute()), f"tensor:{name}"
 
     @cached_property
@@ -356,6 +359,15 @@ def seen(request: Request, room: Room) -> Seen:
     first = both(lambda side: room.look(side, "survey", "float32", values=False))
     graphs = {side: look.graph for side, look in first.items()}
     pairs = pairing.paired(graphs["torch"], graphs["keras"], request.map, request.names)
+    for _ in range(2):  # what is one layer here and several there; then the other way round
+        splits = parts.wanted(graphs["torch"], graphs["keras"], pairs)
+        if not any(splits.values()):
+            break
+        for side in SIDES:
+            room.splits[side] = room.splits.get(side, {}) | splits[side]
+        first = both(lambda side: room.look(side, "survey", "float32", values=False))
+        graphs = {side: look.graph for side, look in first.items()}
+        pairs = pairing.paired(graphs["torch"], graphs["keras"], request.map, request.names)
     moves = transfer.transfer(pairs, graphs["torch"], graphs["keras"])
     given = weights(request, room, first, pairs, moves)
     outputs = paired_outputs(graphs["torch"].outputs, graphs["keras"].outputs)
@@ -375,9 +387,9 @@ def seen(request: Request, room: Room) -> Seen:
     if measured and given:  # the Keras port hands features on otherwise than its layers tell
         moves = transfer.transfer(pairs, graphs["torch"], graphs["keras"], measured)
         ours = found.held["torch"]
-        theirs = tensors.load(Path(given["keras"])) | moves.to_keras(ours, graphs["keras"])
+        theirs = dict(room.given("keras", given["keras"])) | moves.to_keras(ours, graphs["keras"])
         theirs = {n: x.astype(np.float32) if x.dtype.kind == "f" else x for n, x in theirs.items()}
-        given["keras"] = room.save("given-keras-again", theirs)
+        given["keras"] = room.save("given-keras-again", theirs, "keras")
         again = room.look("keras", "look-float64-again", given=given["keras"], tensors=False)
         looks = {"torch": exact["torch"], "keras": again}
         found = Seen(
@@ -562,7 +574,7 @@ def weights(
     if request.weights:
         return {}
     drawn = draw(first["torch"], "torch", pairs, request.seed)
-    raw = room.save("drawn-torch", drawn)
+    raw = room.save("drawn-torch", drawn, "torch")
     calibrated = room.look(
         "torch", "calibrated", "float32", given=raw, calibrate=True, values=False
     )
@@ -573,8 +585,8 @@ def weights(
     theirs = draw(first["keras"], "keras", pairs, request.seed)
     theirs |= moves.to_keras(ours, first["keras"].graph)
     return {
-        "torch": room.save("given-torch", {n: ours[n] for n in drawn}),
-        "keras": room.save("given-keras", theirs),
+        "torch": room.save("given-torch", {n: ours[n] for n in drawn}, "torch"),
+        "keras": room.save("given-keras", theirs, "keras"),
     }
 
 

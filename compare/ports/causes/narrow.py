@@ -53,7 +53,7 @@ def narrowed(seen: Seen, fault: Fault, number: int) -> Middle | None:
         return piece(seen, local, mine.nodes, own.nodes, cut, made)
     inside = inner_values(seen, fault, number)
     for value in [v for node in own.nodes for v in node.writes if v != cut.keras]:
-        for candidate in [v for node in mine.nodes for v in node.writes if v != cut.torch]:
+        for candidate in [v for v in made_by(mine) if v != cut.torch]:
             moves = equal_way(inside.get(value), seen.torch.value(candidate), seen)
             if moves is not None:
                 local[value] = Cut(candidate, value, moves, "values")
@@ -167,11 +167,16 @@ def inner_values(seen: Seen, fault: Fault, number: int) -> dict[str, Array]:
     """What a part of Keras makes on its way, on PyTorch's numbers."""
     (unit,) = seen.units(False, frozenset([fault.part]))
     own = seen.parts[fault.part]
-    values = tuple(v for node in own.nodes for v in node.writes)
+    values = tuple(made_by(own))
     wanted = replace(unit, targets=values, gradients={})
     replay = seen.room.replay("keras", f"inside-{number}", [wanted], source_of(seen))
     left = replay.by_unit.get(unit.name, {})
     return {k.removeprefix("value:"): x for k, x in left.items() if k.startswith("value:")}
+
+
+def made_by(part: Part) -> list[str]:
+    """What the nodes of a part make, but for what another one runs."""
+    return [v for node in part.nodes if not node.virtual for v in node.writes]
 
 
 def source_of(seen: Seen) -> Any:
@@ -202,8 +207,8 @@ def ending(
     theirs = known_in_torch(seen, local)
     mine = part(seen.torch.net, cut.torch, theirs)
     inner = [s for s in own.sources if s in local]  # the earliest first
-    inner += [v for node in own.nodes[:-1] for v in node.writes]
-    outer = [v for node in mine.nodes for v in node.writes if v != cut.torch] + list(mine.sources)
+    inner += [v for v in made_by(own) if v not in own.nodes[-1].writes]
+    outer = [v for v in made_by(mine) if v != cut.torch] + list(mine.sources)
     units, tries = [], {}
     for value in inner:
         for candidate in same_size_first(seen, value, outer):
