@@ -243,6 +243,17 @@ def cut_out(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array
     return xs[0][(slice(None), *box)]
 
 
+def attention(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    """softmax(q k' scale) v, over all places; a mask is not known here."""
+    if a.get("causal") or a.get("masked") or len(xs) != 3:
+        raise KeyError("mask")
+    q, k, v = (x.swapaxes(1, 2) for x in xs) if a.get("heads_last") else xs
+    scores = q @ k.swapaxes(-1, -2) * a["scale"]
+    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    y = e / e.sum(axis=-1, keepdims=True) @ v
+    return np.asarray(y.swapaxes(1, 2) if a.get("heads_last") else y)
+
+
 def lines(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
     """Each channel times a number, plus another."""
     shape = (1, -1, *(1,) * (xs[0].ndim - 2))
@@ -280,6 +291,7 @@ OPS: dict[str, Op] = {
     "embedding": embedding,
     "clip": clip,
     "cut_out": cut_out,
+    "attention": attention,
     "lines": lines,
     "mean": reduced("mean"),
     "sum": reduced("sum"),

@@ -613,6 +613,17 @@ def f_layer_norm(a: Arguments, y: Any, last: bool) -> Settings:
     return dict(eps=number(a["epsilon"]), axes=canonical_axes(a["axis"], len(y.shape), last))
 
 
+def f_attention(a: Arguments, y: Any, last: bool) -> Settings:
+    """The scale is 1 / sqrt(width) unless given."""
+    scale = a.get("scale")
+    return dict(
+        causal=bool(a.get("is_causal", False)),
+        scale=float(a["query"].shape[-1]) ** -0.5 if scale is None else number(scale),
+        masked=a.get("mask") is not None or a.get("bias") is not None,
+        heads_last=True,  # (N, places, heads, width), where PyTorch's are (N, heads, places, width)
+    )
+
+
 def f_clip(a: Arguments, y: Any, last: bool) -> Settings:
     return dict(low=plain(a["x_min"]), high=plain(a["x_max"]))
 
@@ -680,7 +691,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[Arguments, Any, bool], Settings]]] = {
     "adaptive_average_pool": ("adaptive_avg_pool", f_adaptive),
     "batch_normalization": ("batch_norm", f_batch_norm),
     "layer_normalization": ("layer_norm", f_layer_norm),
-    "dot_product_attention": ("attention", empty),
+    "dot_product_attention": ("attention", f_attention),
     "einsum": ("einsum", lambda a, y, last: dict(equation=str(a["subscripts"]))),
     "stop_gradient": ("detach", empty),
     "cast": ("cast", lambda a, y, last: dict(dtype=str(a["dtype"]))),

@@ -75,10 +75,14 @@ def parted(graph: Graph, splits: Splits, side: str) -> Graph:
     """The graph with these layers in parts, which the last of them runs."""
     nodes: list[Node] = []
     tensors, shapes = dict(graph.tensors), dict(graph.shapes)
+    taken: set[str] = set()
     for node in graph.nodes:
+        if node.name in taken:
+            continue
         if node.name not in splits:
             nodes.append(node)
             continue
+        node = batch_first(node, graph, nodes)
         whole, pieces = in_parts(node, splits[node.name])
         for name in dict.fromkeys(t.rpartition("[")[0] for p in pieces for t in p.tensors.values()):
             held = tensors.pop(name)
@@ -87,11 +91,24 @@ def parted(graph: Graph, splits: Splits, side: str) -> Graph:
             for i in range(splits[node.name]):
                 own = name_of(name, i, splits[node.name])
                 tensors[own] = replace(held, shape=tuple(shape))
-        made = list(graph.shapes[node.writes[0]])
         for piece in pieces:
-            shapes[piece.writes[0]] = tuple(made)
-        nodes += [*pieces, whole]
+            shapes[piece.writes[0]] = graph.shapes[node.writes[0]]
+        taken |= {*node.inner} - {node.name}
+        nodes = [n for n in nodes if n.name not in taken] + [*pieces, whole]
     return replace(graph, nodes=nodes, tensors=tensors, shapes=shapes)
+
+
+def batch_first(node: Node, graph: Graph, before: list[Node]) -> Node:
+    """PyTorch's attention with what turns its places to the front, and back."""
+    turns = {n.writes[0]: n for n in before if n.kind == "transpose" and n.layer == node.layer}
+    after = [n for n in graph.nodes if node.writes[0] in n.reads]
+    one = len(after) == 1 and after[0].kind == "transpose" and after[0].layer == node.layer
+    if node.kind != WHOLE_ATTENTION or not one or not all(v in turns for v in node.reads):
+        return node
+    own = list(dict.fromkeys(turns[v].name for v in node.reads))
+    reads = tuple(turns[v].reads[0] for v in node.reads)
+    inner = (*own, node.name, after[0].name)
+    return replace(node, reads=reads, writes=after[0].writes, inner=inner)
 
 
 def in_parts(node: Node, count: int) -> tuple[Node, list[Node]]:

@@ -31,13 +31,14 @@ from compare.ports.causes.narrow import (
     source_of,
     turned,
 )
-from compare.ports.causes.places import CUTS, by_constants, cut_elsewhere
+from compare.ports.causes.places import CUTS, by_constants, cut_elsewhere, other_scale
 from compare.ports.causes.settings import Work, by_settings, merged, numbers
 from compare.ports.causes.spoilt import (
     in_few_bits,
     in_short_format,
     known_constants,
     not_all_numbers,
+    scaled_in_float32,
 )
 from compare.ports.cuts import Cut, Part, part
 from compare.ports.fault import Fault
@@ -68,6 +69,9 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
     if fault.rung not in (1, 3) or fault.part not in seen.parts:
         return [Cause(before=fault.error)]
     with np.errstate(all="ignore"):
+        known = scaled_in_float32(seen, fault, number)
+        if known is not None:
+            return [known]
         middle = narrowed(seen, fault, number)
         if middle is None:
             return [Cause(before=fault.error)]
@@ -131,6 +135,9 @@ def between_both(
         )
         if found[0].id is not None and found[0].id != "other-layer":
             return found
+    scale = other_scale(seen, middle)
+    if scale is not None:
+        return [scale]
     known = in_short_format(seen, middle)
     if known is not None:
         return [known]

@@ -23,6 +23,7 @@ from compare.ports.looks import Array, Look
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
 
+MANY = 100  # pairs of values that are tried for the end of a part
 STILL = {"identity", "dropout"}  # do nothing in evaluation
 
 
@@ -53,7 +54,7 @@ def narrowed(seen: Seen, fault: Fault, number: int) -> Middle | None:
         return piece(seen, local, mine.nodes, own.nodes, cut, made)
     inside = inner_values(seen, fault, number)
     for value in [v for node in own.nodes for v in node.writes if v != cut.keras]:
-        for candidate in [v for v in made_by(mine) if v != cut.torch]:
+        for candidate in [v for v in (*mine.sources, *made_by(mine)) if v != cut.torch]:
             moves = equal_way(inside.get(value), seen.torch.value(candidate), seen)
             if moves is not None:
                 local[value] = Cut(candidate, value, moves, "values")
@@ -210,12 +211,14 @@ def ending(
     inner += [v for v in made_by(own) if v not in own.nodes[-1].writes]
     outer = [v for v in made_by(mine) if v != cut.torch] + list(mine.sources)
     units, tries = [], {}
+    alike = len(inner) * len(outer) > MANY
     for value in inner:
         for candidate in same_size_first(seen, value, outer):
             if value in local and local[value].torch == candidate:
                 continue
             shapes = seen.keras.graph.shapes[value], seen.torch.graph.shapes[candidate]
-            if np.prod(shapes[0]) != np.prod(shapes[1]) and len(shapes[0]) != len(shapes[1]):
+            same = np.prod(shapes[0]) == np.prod(shapes[1])
+            if not same and (alike or len(shapes[0]) != len(shapes[1])):
                 continue
             moves = last_way(seen, value, candidate)
             known = {**local, value: Cut(candidate, value, moves, "")}
@@ -231,7 +234,7 @@ def ending(
                 feeds[s] = (f"value:{known[s].torch}", way)
             units.append(Unit(name, piece.names, feeds, (cut.keras,), {}))
             tries[name] = (value, candidate)
-    if not units or len(units) > 60:
+    if not units or len(units) > MANY:
         return None
     replay = seen.room.replay("keras", f"ending-{number}", units, source_of(seen))
     due = seen.torch.value(cut.torch)

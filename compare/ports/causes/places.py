@@ -11,9 +11,9 @@ from common.graph import back
 from common.job import Repair
 from compare.evidence import relative_error
 from compare.known import KEPT_IN_FLOAT32
-from compare.ports.causes.cause import KNOWN, Cause
+from compare.ports.causes.cause import KNOWN, RIGHT, Cause
 from compare.ports.causes.narrow import Middle
-from compare.ports.causes.settings import Work
+from compare.ports.causes.settings import Work, numbers
 from compare.ports.looks import Array
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
@@ -62,6 +62,28 @@ def box(start: tuple[int, ...], part: Array) -> str:
     """[0:16, 4:60, 4:60], channels first."""
     ends = zip(start, part.shape[1:], strict=True)
     return "[" + ", ".join(f"{n}:{n + m}" for n, m in ends) + "]"
+
+
+def other_scale(seen: Seen, middle: Middle) -> Cause | None:
+    """Keras attends with another scale than PyTorch, one of those that people use."""
+    if [n.kind for n in middle.torch] != ["attention"] or middle.made is None:
+        return None
+    node = middle.torch[0]
+    xs = [seen.torch.value(value) for value in node.reads]
+    width, all_heads = xs[0].shape[-1], xs[0].shape[-1] * (xs[0].shape[1] if xs[0].ndim == 4 else 1)
+    right = numbers("attention", node.settings, xs, {}, middle.due)
+    if right is None or relative_error(right, middle.due) > RIGHT:
+        return None
+    for scale in (1.0, width**-0.5, all_heads**-0.5, 1 / width, width**0.5):
+        made = numbers("attention", {**node.settings, "scale": scale}, xs, {}, middle.made)
+        after = relative_error(middle.made, made) if made is not None else np.inf
+        if after <= KEPT_IN_FLOAT32 < middle.error:
+            own = node.settings["scale"]
+            phrase = f"keras scales by {scale:.6g}, torch by {own:.6g}"
+            fix = {"torch": f"scale={scale:.6g}", "keras": f"scale the products by {own:.6g}"}
+            id = "attention-scale"
+            return Cause(id, phrase, middle.error, after, (), (id,), fix)
+    return None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from common.job import Repair
 from common.operations import in_float32
 from compare.evidence import relative_error
 from compare.known import KEPT_IN_FLOAT32
@@ -13,7 +14,7 @@ from compare.ports.causes.catalogue import way_to_torch
 from compare.ports.causes.cause import KNOWN, Cause
 from compare.ports.causes.narrow import Middle
 from compare.ports.causes.settings import Work, numbers
-from compare.ports.fault import Fault
+from compare.ports.fault import Fault, apart
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
 
@@ -63,6 +64,25 @@ def known_constants(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause 
     phrase = "TensorFlow keeps its constants in float32"
     found = after <= min(10 * FORWARD_FLOAT64, 1e-2 * middle.error)
     return Cause(KNOWN, phrase, middle.error, after) if found else None
+
+
+def scaled_in_float32(seen: Seen, fault: Fault, number: int) -> Cause | None:
+    """For a part with Keras' attention in it, whose scale is a float32: right with another."""
+    own = [n for n in seen.parts[fault.part].nodes if n.kind == "attention" and len(n.reads) == 3]
+    if not own or not (fault.error or 1.0) <= KEPT_IN_FLOAT32:
+        return None
+    exact = tuple(Repair(n.name, n.kind, n.settings, reads=((), (), ())) for n in own)
+    (unit,) = seen.units(False, frozenset([fault.part]))
+    source = seen.room.path("torch", "look-float64")
+    replay = seen.room.replay("keras", f"exact-{number}", [unit], source, repairs=exact)
+    cut = seen.cut_of(fault.part)
+    after = apart(
+        replay.value(fault.part, seen.target(fault.part)), seen.torch.value(cut.torch), cut
+    )
+    if after > FORWARD_FLOAT64:
+        return None
+    phrase = "TensorFlow keeps the scale of an attention in float32"
+    return Cause(KNOWN, phrase, fault.error, after, repairs=exact)
 
 
 def not_all_numbers(middle: Middle) -> Cause | None:
