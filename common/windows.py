@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -20,21 +19,29 @@ Settings = Mapping[str, Any]
 Tensors = Mapping[str, Array]
 
 
-def windows(x: Array, a: Settings, size: Sequence[int], fill: float = 0.0) -> Array:
-    """Every kernel-sized view: (N, C, *places) -> (N, C, *places', *size)."""
+def windows(
+    x: Array, a: Settings, size: Sequence[int], fill: float = 0.0, behind: float | None = None
+) -> Array:
+    """Every kernel-sized view: (N, C, *places) -> (N, C, *places', *size).
+
+    `fill` lies around, `behind` where rounding up reads on; the same, unless it is given.
+    """
     rank = len(size)
     dilation, pads = a.get("dilation", (1,) * rank), a.get("padding", ((0, 0),) * rank)
-    around, spans, counts = [], [], []
+    around, further, spans, counts = [], [], [], []
     for length, k, step, d, (before, after) in zip(
         x.shape[2:], size, a["stride"], dilation, pads, strict=True
     ):
         span = d * (k - 1) + 1
         count = window_count(length, span, step, (before, after), a.get("ceil", False))
         beyond = max(0, (count - 1) * step + span - (length + before + after))
-        around.append((before, after + beyond))
+        around.append((before, after))
+        further.append((0, beyond))
         spans.append(span)
         counts.append(count)
     padded = np.pad(x, [(0, 0), (0, 0), *around], constant_values=fill)
+    more = fill if behind is None else behind
+    padded = np.pad(padded, [(0, 0), (0, 0), *further], constant_values=more)
     axes = tuple(range(2, 2 + rank))
     view = np.lib.stride_tricks.sliding_window_view(padded, spans, axis=axes)
     steps = (slice(None, None, step) for step in a["stride"])
@@ -100,15 +107,8 @@ def max_pool(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
 
 def avg_pool(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
     """Over the places that count; what rounding up reads behind the padding never does."""
-    rank = len(a["size"])
-    axes = tuple(range(-rank, 0))
+    axes = tuple(range(-len(a["size"]), 0))
     total = windows(xs[0], a, a["size"]).sum(axis=axes)
-    counted = bool(a.get("count_border"))
-    if not a.get("ceil") and (counted or not any(sum(side) for side in a["padding"])):
-        return np.asarray(total / prod(a["size"]))
     ones = np.ones((1, 1, *xs[0].shape[2:]))
-    settings = dict(a)
-    if counted:
-        ones = np.pad(ones, [(0, 0), (0, 0), *a["padding"]], constant_values=1.0)
-        settings["padding"] = ((0, 0),) * rank
-    return np.asarray(total / windows(ones, settings, a["size"]).sum(axis=axes))
+    counted = windows(ones, a, a["size"], float(bool(a.get("count_border"))), behind=0.0)
+    return np.asarray(total / counted.sum(axis=axes))

@@ -12,21 +12,23 @@ import compare
 PORTS = Path(__file__).parent / "ports"
 SHAPES = {
     "crop": (2, 16, 12), "generator": (5,), "volume": (2, 4, 6, 4), "text": (12,),
-    "prepared": (3, 16, 12), "again": (2, 6, 5),
+    "prepared": (3, 16, 12), "again": (2, 6, 5), "separate": (3, 8, 12), "multi_head": (3, 8, 12),
 }  # fmt: skip
 
 
 @pytest.fixture
 def verified(workers):
     def ask(net: str, **keras: Any) -> dict[str, Any]:
-        torch = f"{PORTS}/users_torch.py:{net.capitalize()}"
+        attention = {"separate": {"fused": True}, "multi_head": {"fused": False}}.get(net, {})
+        torch = f"{PORTS}/users_torch.py:{'Former' if attention else net.capitalize()}"
         keras_port = f"{PORTS}/users_keras.py:{net}"
-        return compare.verify(torch, keras_port, SHAPES[net], keras_args=keras, workers=workers)
+        given = {"torch_args": attention, "keras_args": keras}
+        return compare.verify(torch, keras_port, SHAPES[net], workers=workers, **given)
 
     return ask
 
 
-@pytest.mark.parametrize("net", ["crop", "volume", "text", "prepared", "again"])
+@pytest.mark.parametrize("net", [*sorted(SHAPES.keys() - {"generator"})])
 def test_a_right_port_matches(verified, net):
     found = verified(net)
     assert (found["verdict"], found["culprits"]) == ("same within rounding", [])
@@ -73,3 +75,28 @@ def test_a_layer_that_runs_once_too_few_is_told_by_what_is_left_out(verified):
     (culprit,) = found["culprits"]
     assert culprit["cause"] == "layer-skipped"
     assert culprit["torch"] == "conv#3, elu#4, add#3"
+
+
+@pytest.mark.parametrize("net", ["separate", "multi_head"])
+def test_projections_that_one_port_has_in_one_layer_are_pairs_with_the_others(verified, net):
+    found = verified(net)
+    pairs = {pair["torch"]: pair["keras"] for pair in found["pairs"]}
+    ours = "att.qkv" if net == "separate" else "att/multi_head_attention_forward"
+    assert len([name for name in pairs if name.startswith(f"{ours}[")]) == 3
+    if net == "multi_head":  # whose names tell which is which
+        for i, duty in enumerate(("query", "key", "value")):
+            assert pairs[f"{ours}[{i}/3]"] == f"multi_head_attention.{duty}_dense"
+
+
+def test_another_scale_of_an_attention_is_told(verified):
+    found = verified("separate", scale=1.0)
+    (culprit,) = found["culprits"]
+    assert (culprit["cause"], culprit["torch"]) == ("attention-scale", "att/attention")
+    assert culprit["phrase"] == "keras scales by 1, torch by 0.5"
+
+
+def test_an_epsilon_in_front_of_an_attention_is_the_only_culprit(verified):
+    found = verified("multi_head", eps=1e-3)
+    (culprit,) = found["culprits"]
+    assert (culprit["cause"], culprit["torch"]) == ("layer_norm-eps", "norm")
+    assert found["repairs"]["outputs_apart"] < 1e-12
