@@ -165,11 +165,13 @@ TIES = Known(
 ROUNDED_CONSTANTS = Known(
     "rounded-constants",
     "a setting or a constant of an optimizer is the float32 number next to the one that was given",
-    "Keras keeps rate, momentum, betas and eps in float32, in a float64 net, too. A recipe rounds "
+    "Keras keeps rate, momentum, betas and eps in float32, in a float64 net, too, and so does a "
+    "tensor of either side that holds a mean or a standard deviation of pixels. A recipe rounds "
     "its constants to float32 once, for both sides (Recipe.float32), so that none is left over",
     "equal in float32: 6e-8 of the constant; a recipe's constants exactly",
     {"compare/checks/attributes.py": "equal_in_float32"},
     (
+        "tests/test_known.py::test_two_lines_are_one_where_their_constants_are_equal_in_float32",
         "tests/test_attributes.py::test_a_constant_may_be_rounded_to_float32_and_no_further",
         "tests/test_steps.py::test_adams_first_update_is_the_formula_written_out",
     ),
