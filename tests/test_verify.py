@@ -82,6 +82,16 @@ def test_one_sample_proves_nothing_of_a_batch(verified):
     assert (found["verdict"], found["exit_status"]) == ("not proven", 4)
 
 
+def test_what_keras_adds_to_a_step_of_training_is_told(verified):
+    ports = f"{PORTS}/regularised_torch.py:Net", f"{PORTS}/regularised_keras.py:Net"
+    found = verified(*ports, (3, 8, 10))
+    assert (found["verdict"], found["exit_status"]) == ("same within rounding", 0)
+    told = " | ".join(found["notes"])
+    assert "keras adds to the loss L2(0.0001) of 1 tensors (conv.kernel)" in told
+    assert "keras applies after each step MaxNorm(3) of 1 tensors (fc.kernel)" in told
+    assert "keras adds 1 losses of its own" in told
+
+
 @pytest.fixture
 def folded(tmp_path):
     """Weights of a net with norms for one side, and for the other of the same net without them.

@@ -516,6 +516,7 @@ def one_pass(
         with graph.recording(recorder):
             output = called(loaded.model, loaded.load, inputs, training)
         found = recorder.finish(output)
+    found.graph.losses = graph.added_losses(loaded.model)
     return found, tape, statistics_of(loaded.variables)
 
 

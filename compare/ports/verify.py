@@ -36,7 +36,7 @@ from compare.workers import Worker, check_python
 
 T = TypeVar("T")
 Array = NDArray[Any]
-RUNGS = range(6)  # of the ladder, as far as two ports without a recipe are judged
+RUNGS = range(7)  # of the ladder, as far as two ports without a recipe are judged
 MODAL = {"batch_norm", "dropout"}  # kinds that do otherwise in training
 ROUTES = {"concat", "flatten", "reshape", "transpose", "identity", "add", "pad", "slice", "split"}
 DRAWN = {"weight", "bias", "scale", "shift"}  # where frozen, too; else what never changes stays
