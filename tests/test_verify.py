@@ -167,3 +167,26 @@ def test_a_norm_that_is_missing_is_a_fault_where_no_weights_hold_it(verified):
     found = verified(*ports, (3, 8, 10))
     assert (found["verdict"], found["exit_status"]) == ("different", 1)
     assert {c["keras"] for c in found["culprits"]} >= {"bn", "bn2"}
+
+
+@pytest.mark.parametrize("order", [("left", "right"), ("right", "left")])
+def test_trained_weights_tell_which_branch_is_which(verified, tmp_path, order):
+    rng = np.random.default_rng(3)
+    layers = {"b": order[0], "a": order[1], "head": "head"}
+    files: dict[str, dict[str, np.ndarray]] = {side: {} for side in SIDES}
+    for theirs, ours in layers.items():
+        shape = (2, 4, 1, 1) if ours == "head" else (4, 3, 3, 3)
+        kernel, bias = rng.normal(size=shape).astype("f4"), rng.normal(size=shape[0]).astype("f4")
+        files["torch"] |= {f"{ours}.weight": kernel, f"{ours}.bias": bias}
+        kernel = np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))
+        files["keras"] |= {f"{theirs}.kernel": kernel, f"{theirs}.bias": bias}
+    for side, held in files.items():
+        tensors.save(tmp_path / f"{side}.safetensors", held)
+    weights = {side: str(tmp_path / f"{side}.safetensors") for side in SIDES}
+    ports = [f"{PORTS}/siblings_{side}.py:Net" for side in SIDES]
+    found = verified(*ports, (3, 7, 6), weights=weights)
+    assert (found["verdict"], found["exit_status"]) == ("same within rounding", 0), found[
+        "culprits"
+    ]
+    assert {(p["keras"], p["torch"]) for p in found["pairs"]} == set(layers.items())
+    assert all("weights" in p["evidence"] for p in found["pairs"])

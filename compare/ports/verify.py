@@ -357,7 +357,8 @@ def seen(request: Request, room: Room) -> Seen:
     probe(request, room)
     first = both(lambda side: room.look(side, "survey", "float32", values=False))
     graphs = {side: look.graph for side, look in first.items()}
-    pairs = pairing.paired(graphs["torch"], graphs["keras"], request.map, request.names)
+    trained = {side: look.held() for side, look in first.items()} if request.weights else None
+    pairs = pairing.paired(graphs["torch"], graphs["keras"], request.map, request.names, trained)
     folded, unrounded = take_out(pairs, first) if request.weights else ([], {})
     moves = transfer.transfer(pairs, graphs["torch"], graphs["keras"])
     given = weights(request, room, first, pairs, moves)
