@@ -11,6 +11,7 @@ import pytest
 
 from common.activations import ACTIVATIONS
 from compare import known
+from compare.ports.causes.spoilt import same_line
 
 ROOT = Path(__file__).parent.parent
 IDS = [entry.id for entry in known.KNOWN]
@@ -85,3 +86,21 @@ def test_gelus_with_constants_of_float32_are_within_the_bound():
     ):
         gap = np.abs(ACTIVATIONS[other](x) - ACTIVATIONS[name](x)).max() / np.abs(exact).max()
         assert 1e-11 < gap < 4e-8, name
+
+
+@pytest.mark.parametrize(
+    ("slope", "start", "known"),
+    [
+        (1 + 1e-8, 0.0, True),
+        (1.0, 1e-8, True),
+        (1 + 1e-6, 0.0, False),
+        (1.0, 1e-6, False),
+        (1.0, 0.0, True),
+    ],
+)
+def test_two_lines_are_one_where_their_constants_are_equal_in_float32(slope, start, known):
+    x = np.random.default_rng(0).normal(size=(4, 3, 5, 6))
+    due = x * np.array([4.0, -2.0, 1.0]).reshape(1, 3, 1, 1) + 0.5
+    left = same_line(x, due, due * slope + start)
+    assert left < 1e-14 if known else left == np.inf
+    assert same_line(x, due, due + 1e-8 * x**2) > 1e-10  # no line at all

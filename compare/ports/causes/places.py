@@ -14,12 +14,12 @@ from compare.known import KEPT_IN_FLOAT32
 from compare.ports.causes.cause import KNOWN, RIGHT, Cause
 from compare.ports.causes.narrow import Middle
 from compare.ports.causes.settings import Work, numbers
+from compare.ports.causes.spoilt import SCALES
 from compare.ports.looks import Array
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
 
 CUTS = {"slice", "crop", "narrow"}
-SCALES = {"add", "subtract", "multiply", "divide", "rescale", "normalise"}  # by constants
 SHOWN = 3  # channels that are written out
 
 

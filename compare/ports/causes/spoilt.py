@@ -15,6 +15,7 @@ from compare.ports.causes.cause import KNOWN, Cause
 from compare.ports.causes.narrow import Middle
 from compare.ports.causes.settings import Work, numbers
 from compare.ports.fault import Fault, apart
+from compare.ports.looks import Array
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
 
@@ -42,8 +43,11 @@ def in_few_bits(seen: Seen, fault: Fault) -> Cause:
     return Cause(before=fault.error, tried=("mixed-precision",))
 
 
+SCALES = {"add", "subtract", "multiply", "divide", "rescale", "normalise"}  # by constants
+
+
 def known_constants(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause | None:
-    """What TensorFlow holds in float32 in a float64 net: some constants, and all of a resize."""
+    """What one side holds in float32 in a float64 net: some constants, and all of a resize."""
     if len(keras) != 1 or middle.made is None or middle.error > KEPT_IN_FLOAT32:
         return None
     node, settings = keras[0].node, keras[0].settings
@@ -53,6 +57,12 @@ def known_constants(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause 
     sources = [seen.torch.value(value) for value in values if value is not None]
     if len(sources) != 1 or len(values) != 1:
         return None
+    allowed = min(10 * FORWARD_FLOAT64, 1e-2 * middle.error)
+    constants = {n.kind for n in (*middle.torch, *middle.keras)} <= SCALES  # no norm's epsilon
+    after = same_line(sources[0], middle.due, middle.made) if constants else np.inf
+    if after <= allowed:
+        phrase = "both scale and shift by the same constants, rounded to float32 or not"
+        return Cause(KNOWN, phrase, middle.error, after)
     meant = numbers(node.kind, settings, sources, {}, middle.due)
     try:
         held = in_float32(node.kind, settings, sources)
@@ -62,8 +72,38 @@ def known_constants(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause 
         return None
     after = relative_error(middle.made, held.reshape(middle.due.shape))
     phrase = "TensorFlow keeps its constants in float32"
-    found = after <= min(10 * FORWARD_FLOAT64, 1e-2 * middle.error)
-    return Cause(KNOWN, phrase, middle.error, after) if found else None
+    return Cause(KNOWN, phrase, middle.error, after) if after <= allowed else None
+
+
+def same_line(x: Array, due: Array, made: Array) -> float:
+    """How far two layers are from a line for each channel, whose constants are equal in float32.
+
+    Infinite where no such lines are. x, due, made: (N, C, ...).
+    """
+    if not x.shape == due.shape == made.shape or x.ndim < 2:
+        return np.inf
+    lines, left = [], 0.0
+    flat = [
+        np.moveaxis(np.asarray(y, dtype=np.float64), 1, 0).reshape(x.shape[1], -1)
+        for y in (x, due, made)
+    ]
+    for y in flat[1:]:
+        middle = flat[0].mean(axis=1, keepdims=True), y.mean(axis=1, keepdims=True)
+        run, rise = flat[0] - middle[0], y - middle[1]
+        square = (run * run).sum(axis=1, keepdims=True)
+        if not np.all(square > 0):
+            return np.inf
+        slope = (run * rise).sum(axis=1, keepdims=True) / square
+        start = middle[1] - slope * middle[0]
+        left = max(left, relative_error(slope * flat[0] + start, y))
+        lines.append((slope, start))
+    (a, b), (c, d) = lines
+    unit = 2 * np.finfo(np.float32).eps
+    alike = (
+        np.abs(a - c) <= unit * np.abs(a),
+        np.abs(b - d) <= unit * np.abs(b) + FORWARD_FLOAT64 * np.abs(due).max(),
+    )
+    return left if np.all(alike[0]) and np.all(alike[1]) else np.inf
 
 
 def scaled_in_float32(seen: Seen, fault: Fault, number: int) -> Cause | None:
