@@ -26,6 +26,8 @@ GAP = -1.0  # what a layer without a partner costs
 SHAPE, KIND, LIKE = 6.0, 4.0, 1.0  # what the same shapes, the same kind, a related kind speak
 CONV, DENSE = ("conv", "conv_transpose"), ("dense", "einsum_dense", "matmul", "embedding")
 NORMS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
+# Kinds of what reads a tensor that stands for itself: a class token, positions.
+FREE = {"add", "concat", "embedding", "expand", "repeat", "tile", "broadcast_to"}
 COMMUTE = {"add", "multiply", "maximum", "minimum"}
 IN_ORDER = ("weight", "bias", "scale", "shift", "mean", "var")
 
@@ -223,7 +225,7 @@ def holders(graph: Graph, first: bool) -> list[Holder]:
 
 def roles(node: Node) -> dict[str, str]:
     """What each tensor of a node is; of operands that may be exchanged, which one says nothing."""
-    if node.kind in COMMUTE and len(node.tensors) == 1:
+    if (node.kind in COMMUTE or node.kind in FREE) and len(node.tensors) == 1:
         return dict.fromkeys(["operand"], next(iter(node.tensors.values())))
     return node.tensors
 
@@ -466,7 +468,7 @@ def kinds(a: str, b: str) -> float:
         return KIND
     if "block" in (a, b):  # a layer of somebody's own may be any
         return LIKE
-    related = ({*CONV, *DENSE}, NORMS)
+    related = ({*CONV, *DENSE}, NORMS, FREE)
     return LIKE if any({a, b} <= kin for kin in related) else 0.0
 
 

@@ -199,6 +199,8 @@ def statistics(
                 return float("inf"), Fault(4, "", "", None, f"keeps no running {role}", name)
             carried = seen.carried.get(k.tensors[role])
             got = moved(got, carried.moves) if carried is not None else got
+            if got.shape != old.shape:
+                return 0.0, None  # told at rung 0
             batch = (new - keep_t * old) / (1 - keep_t)
             if role == "var":
                 batch = batch * (count - 1) / count
