@@ -15,6 +15,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from common.called import Called
+
 Array = NDArray[Any]
 NOISE = "noise:"
 
@@ -52,6 +54,7 @@ class Held:
     dtype: str
     trainable: bool
     statistic: bool = False  # left by training without a gradient: a running mean or variance
+    at: str = ""  # what reaches it from `model`: 'model.get_layer("fc1").weights[0]'
 
 
 @dataclass
@@ -65,6 +68,7 @@ class Graph:
     tensors: dict[str, Held] = field(default_factory=dict)  # by the port's own names
     channels: str = "first"  # or "last": where the port's layers expect them, as a whole
     unseen: list[str] = field(default_factory=list)  # what ran and could not be recorded, in words
+    calls: list[Called] = field(default_factory=list)  # of layers, as they returned
 
     def to_note(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -91,7 +95,8 @@ class Graph:
             for name, held in known.pop("tensors").items()
         }
         shapes = {name: tuple(shape) for name, shape in known.pop("shapes").items()}
-        return Graph(nodes=nodes, tensors=tensors, shapes=shapes, **known)
+        calls = [Called(**{**c, "reads": tuple(c["reads"])}) for c in known.pop("calls")]
+        return Graph(nodes=nodes, tensors=tensors, shapes=shapes, calls=calls, **known)
 
 
 def tupled(value: Any) -> Any:

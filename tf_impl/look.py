@@ -52,6 +52,7 @@ class Loaded:
     moves: list[tuple[int, ...] | None]  # of each input, from channels first
     last: bool
     counts: dict[str, int]  # of the names that Keras has given, as the port was built
+    at: dict[int, str]  # identity of a layer or a variable -> what reaches it from `model`
     passes: dict[bool, Pass] = field(default_factory=dict)  # by mode
 
 
@@ -157,7 +158,7 @@ def loaded_for(load: Load, probe: Mapping[str, Array]) -> Loaded:
     paths = {id(layer): path for path, layer in named_layers(model)}
     variables = dict(named_variables(model))
     counts = dict(global_state.get_global_attribute(COUNTS) or {})
-    loaded = Loaded(load, model, paths, variables, [], moves, last, counts)
+    loaded = Loaded(load, model, paths, variables, [], moves, last, counts, reached(model))
     if load.weights:
         load_weights(loaded, Path(load.weights))
     loaded.first = snapshot(loaded)
@@ -336,23 +337,63 @@ def named_layers(model: layers.Layer) -> Iterator[tuple[str, layers.Layer]]:
             return
         seen.add(id(layer))
         yield path, layer
-        for name, child in children(layer):
+        for name, _, child in children(layer):
             yield from walk(f"{path}.{name}".lstrip("."), child)
 
     return walk("", model)
 
 
-def children(layer: layers.Layer) -> Iterator[tuple[str, layers.Layer]]:
-    """Layers right below: of functional and sequential models by name, else by attribute."""
+def children(layer: layers.Layer) -> Iterator[tuple[str, str, layers.Layer]]:
+    """Layers right below: of functional and sequential models by name, else by attribute.
+
+    Each with what reaches it from the layer, as Python.
+    """
     if is_sequential(layer) or isinstance(layer, keras.src.models.functional.Functional):
-        yield from ((x.name, x) for x in layer.layers if not isinstance(x, layers.InputLayer))
+        for x in layer.layers:
+            if not isinstance(x, layers.InputLayer):
+                yield x.name, f'.get_layer("{x.name}")', x
     for private in (False, True):
         for name, value in vars(layer).items():
             if name.startswith("_") is private and not name.startswith(BOOKS):
                 for path, child in parts(value):
                     if isinstance(child, layers.Layer) and not isinstance(child, layers.InputLayer):
-                        yield ".".join((name.lstrip("_"), *path)), child
-    yield from ((x.name, x) for x in layer._layers if not isinstance(x, layers.InputLayer))
+                        at = f".{name}{indexed(value, path)}"
+                        yield ".".join((name.lstrip("_"), *path)), at, child
+    for i, x in enumerate(layer._layers):
+        if not isinstance(x, layers.InputLayer):
+            yield x.name, f"._layers[{i}]", x
+
+
+def indexed(value: Any, path: Sequence[str]) -> str:
+    """What reaches a leaf of lists, dicts and dataclasses."""
+    if not path:
+        return ""
+    if isinstance(value, Mapping):
+        key = next(key for key in value if str(key) == path[0])
+        return f"[{key!r}]{indexed(value[key], path[1:])}"
+    if isinstance(value, (tuple, list)) and path[0].isdigit():
+        return f"[{path[0]}]{indexed(value[int(path[0])], path[1:])}"
+    return f".{path[0]}{indexed(getattr(value, path[0]), path[1:])}"
+
+
+def reached(model: layers.Layer) -> dict[int, str]:
+    """What reaches every layer and its variables from `model`, by identity."""
+    found: dict[int, str] = {}
+
+    def walk(at: str, layer: layers.Layer) -> None:
+        if id(layer) in found:
+            return
+        found[id(layer)] = at
+        for _, step, child in children(layer):
+            walk(f"{at}{step}", child)
+        for i, v in enumerate(layer.weights):
+            found.setdefault(id(v), f"{at}.weights[{i}]")
+        for name, v in vars(layer).items():
+            if isinstance(v, tf.Variable):
+                found.setdefault(id(v), f"{at}.{name}")
+
+    walk("model", model)
+    return found
 
 
 def named_variables(model: layers.Layer) -> Iterator[tuple[str, Variable]]:
@@ -510,7 +551,8 @@ def one_pass(
     """One recorded pass, its tape, and the statistics that it left."""
     global_state.set_global_attribute(COUNTS, defaultdict(int, loaded.counts))
     with tf.GradientTape() if back else nullcontext() as tape:
-        recorder = Recorder(loaded.model, loaded.paths, loaded.variables, inputs, loaded.last, tape)
+        known = loaded.paths, loaded.variables
+        recorder = Recorder(loaded.model, *known, inputs, loaded.last, tape, loaded.at)
         if back:
             watch(tape, inputs, loaded.variables)
         with graph.recording(recorder):

@@ -16,6 +16,7 @@ from compare.ports.causes.explain import explain
 from compare.ports.fault import Fault
 from compare.ports.judge import Judgement, judge
 from compare.ports.looks import SIDES, Look
+from compare.ports.reproduce import reproduced
 from compare.ports.rungs.forward import end_to_end_of
 from compare.ports.verify import Request, Seen
 from compare.verdict import EXIT_STATUS, Check, Verdict, worst
@@ -112,6 +113,7 @@ def of(seen: Seen, arguments: Sequence[str]) -> Document:
     """The JSON document, schema version 1."""
     told = tell(seen)
     verdict = worst_of(told, seen.request)
+    folders = reproduced(seen, [c.fault for c in told.culprits if c.cause.id is None])
     document = {
         "schema_version": 1,
         "command": ["compare", *arguments],
@@ -142,7 +144,9 @@ def of(seen: Seen, arguments: Sequence[str]) -> Document:
             for check in told.checks
         ],
         "rungs": list(seen.request.rungs) or None,
-        "culprits": [culprit(c, seen) for c in told.culprits],
+        "culprits": [
+            culprit(c, seen) | {"reproduction": folders.get(id(c.fault))} for c in told.culprits
+        ],
         "known_differences": [culprit(c, seen) for c in told.known],
         "coverage": {key: list(seen_of) for key, seen_of in told.judgement.coverage.items()},
         "notes": told.judgement.notes,

@@ -104,6 +104,7 @@ def cause_lines(cause: str, same: list[Document]) -> list[str]:
         lines.append(f"  proof: {error(before)} before, {error(largest)} with it taken back")
     if first["fix"]:
         lines += [f"  fix in {side}: {code}" for side, code in first["fix"].items()]
+    lines += [f"  reproduction: {c['reproduction']}" for c in same if c["reproduction"]]
     if len(same) > 1:
         more = f" and {len(same) - 1 - SHOWN} more" if len(same) > 1 + SHOWN else ""
         lines.append(f"  also at {', '.join(places[1 : 1 + SHOWN])}{more}")
