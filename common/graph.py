@@ -54,6 +54,8 @@ class Held:
     dtype: str
     trainable: bool
     statistic: bool = False  # left by training without a gradient: a running mean or variance
+    penalty: str = ""  # what the port adds to a loss for it: "L2(0.0001)"
+    constraint: str = ""  # what it is brought back to after a step: "MaxNorm(3)"
     at: str = ""  # what reaches it from `model`: 'model.get_layer("fc1").weights[0]'
 
 
@@ -66,6 +68,7 @@ class Graph:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # value -> without the batch
     dtypes: dict[str, str] = field(default_factory=dict)  # value -> what it is held in
     tensors: dict[str, Held] = field(default_factory=dict)  # by the port's own names
+    losses: int = 0  # that the port adds of its own, beside penalties
     channels: str = "first"  # or "last": where the port's layers expect them, as a whole
     unseen: list[str] = field(default_factory=list)  # what ran and could not be recorded, in words
     calls: list[Called] = field(default_factory=list)  # of layers, as they returned

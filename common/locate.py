@@ -6,6 +6,8 @@ import importlib
 import importlib.util
 import sys
 import sysconfig
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +17,8 @@ from common.errors import UsageError
 STANDARD = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))
 ROOM = Path(__file__).parent.parent  # of a worker: this package lies in it, and the worker's own
 FOLDERS: list[str] = []  # put on the path for the port that was located last
+OURS = ("common", "torch_impl", "tf_impl")
+THEIRS: dict[str, ModuleType] = {}  # a user's modules of these names, while ours are in their place
 
 
 def locate(reference: str) -> Any:
@@ -22,7 +26,8 @@ def locate(reference: str) -> Any:
     place, colon, name = reference.rpartition(":")
     if not colon or not place or not name:
         raise UsageError(f"{reference!r}: expected package.module:name or path/file.py:name")
-    module = from_file(Path(place)) if place.endswith(".py") else from_name(place)
+    with as_user():
+        module = from_file(Path(place)) if place.endswith(".py") else from_name(place)
     if not hasattr(module, name):
         raise UsageError(f"{reference!r}: {place} has no {name!r}")
     return getattr(module, name)
@@ -56,8 +61,12 @@ def beside(port: str, folder: str = "") -> None:
 
     Nothing of the port before stays: two ports may each have a layers.py.
     """
+    THEIRS.clear()
     for name, module in list(sys.modules.items()):
-        if any(lies_in(getattr(module, "__file__", None), place) for place in FOLDERS):
+        homes = [getattr(module, "__file__", None)]
+        if homes == [None]:  # a folder without an __init__.py
+            homes = list(getattr(module, "__path__", ()))
+        if any(lies_in(home, place) for home in homes for place in FOLDERS):
             del sys.modules[name]
     sys.path[:] = [entry for entry in sys.path if entry not in FOLDERS]
     place = port.rpartition(":")[0]
@@ -70,6 +79,37 @@ def beside(port: str, folder: str = "") -> None:
         sys.path[:0] = here
     FOLDERS.extend(here)
     importlib.invalidate_caches()
+
+
+@contextmanager
+def as_user() -> Iterator[None]:
+    """Inside, an import finds what the port's user means: they may have a `common` of their own."""
+    names = {name for name in OURS if any(is_theirs(Path(folder), name) for folder in FOLDERS)}
+    if not names:
+        yield
+        return
+    ours, path = taken(names), sys.path[:]
+    sys.modules.update(THEIRS)
+    sys.path[:] = [entry for entry in path if not entry or Path(entry).resolve() != ROOM.resolve()]
+    try:
+        yield
+    finally:
+        sys.path[:] = [*(entry for entry in sys.path if entry not in path), *path]
+        THEIRS.clear()
+        THEIRS.update(taken(names))
+        sys.modules.update(ours)
+
+
+def is_theirs(folder: Path, name: str) -> bool:
+    """Whether a folder holds a module or a package of that name which is not this project's."""
+    found = [place for place in (folder / name, folder / f"{name}.py") if place.exists()]
+    return any(place.resolve() != (ROOM / name).resolve() for place in found)
+
+
+def taken(names: Collection[str]) -> dict[str, ModuleType]:
+    """The loaded modules of these packages, out of `sys.modules`."""
+    loaded = [name for name in sys.modules if name.partition(".")[0] in names]
+    return {name: sys.modules.pop(name) for name in loaded}
 
 
 def lies_in(file: str | None, folder: str) -> bool:

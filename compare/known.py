@@ -18,6 +18,7 @@ from common.spec import Layer, Spec, tensors
 from compare.thresholds import STEP_ADAPTIVE, STEP_FLOAT64
 
 Array = NDArray[Any]
+FOLDED = 1e-6  # of a tensor's largest number: a few roundings of float32, where they are added up
 KEPT_IN_FLOAT32 = 1e-6  # what a constant held in float32 can make of a number in a float64 net
 
 
@@ -100,6 +101,13 @@ def tied_maxima(x: Array) -> Array:
     axes = tuple(range(2, x.ndim))
     largest = x == x.max(axis=axes, keepdims=True)
     return np.asarray(largest & (largest.sum(axis=axes, keepdims=True) > 1))
+
+
+def folded_alike(held: Array, meant: Array) -> bool:
+    """Whether a kernel or a bias is what a layer and its norm make, but for its rounding."""
+    if held.shape != meant.shape:
+        return False
+    return bool(np.abs(held - meant).max(initial=0.0) <= FOLDED * np.abs(meant).max(initial=0.0))
 
 
 # ------------------------------------------------------------------------------------ the list
@@ -212,6 +220,16 @@ FLIPPED_RELU = Known(
     ),
 )
 
+FOLDED_NORM = Known(
+    "folded-norm",
+    "trained weights of one port hold a batch norm in the kernel and the bias of the layer before",
+    "W γ/σ and β + (b - μ) γ/σ are kept in float32. In evaluation both compute the same; in "
+    "training one of them has no norm at all, which the report says",
+    f"{FOLDED:g} of a tensor's largest number; all else is judged with them unrounded",
+    {"compare/ports/folded.py": "folded_alike"},
+    ("tests/test_verify.py::test_a_norm_that_trained_weights_have_taken_in_is_no_alarm",),
+)
+
 KNOWN = (
     RUNNING_VARIANCE,
     DEAD_BIAS,
@@ -220,4 +238,5 @@ KNOWN = (
     ACTIVATION_CONSTANTS,
     ADAPTIVE_STEP,
     FLIPPED_RELU,
+    FOLDED_NORM,
 )

@@ -10,13 +10,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from common import tensors
 from compare.ports import document
 from compare.ports.looks import Room
 from compare.ports.verify import Request, load, seen
 
 SIDES = ("torch", "keras")
+PORTS = Path(__file__).parent / "ports"
 BARE = {"torch": {"weights": None}, "keras": {"weights": None, "classifier_activation": None}}
 
 
@@ -65,8 +68,7 @@ def test_resnet50_differs_for_exactly_its_three_reasons(verified):
 
 
 def test_a_small_pair_matches_and_says_what_was_seen(verified):
-    root = Path(__file__).parent / "ports"
-    ports = f"{root}/branches_torch.py:Branches", f"{root}/branches_keras.py:Branches"
+    ports = f"{PORTS}/branches_torch.py:Branches", f"{PORTS}/branches_keras.py:Branches"
     found = verified(*ports, (3, 10, 8))
     assert (found["verdict"], found["exit_status"]) == ("same within rounding", 0)
     assert found["coverage"]["layers"][0] == found["coverage"]["layers"][1] > 0
@@ -75,7 +77,116 @@ def test_a_small_pair_matches_and_says_what_was_seen(verified):
 
 
 def test_one_sample_proves_nothing_of_a_batch(verified):
-    root = Path(__file__).parent / "ports"
-    ports = f"{root}/branches_torch.py:Branches", f"{root}/branches_keras.py:Branches"
+    ports = f"{PORTS}/branches_torch.py:Branches", f"{PORTS}/branches_keras.py:Branches"
     found = verified(*ports, (3, 10, 8), batch=1)
     assert (found["verdict"], found["exit_status"]) == ("not proven", 4)
+
+
+def test_what_keras_adds_to_a_step_of_training_is_told(verified):
+    ports = f"{PORTS}/regularised_torch.py:Net", f"{PORTS}/regularised_keras.py:Net"
+    found = verified(*ports, (3, 8, 10))
+    assert (found["verdict"], found["exit_status"]) == ("same within rounding", 0)
+    told = " | ".join(found["notes"])
+    assert "keras adds to the loss L2(0.0001) of 1 tensors (conv.kernel)" in told
+    assert "keras applies after each step MaxNorm(3) of 1 tensors (fc.kernel)" in told
+    assert "keras adds 1 losses of its own" in told
+
+
+@pytest.fixture
+def folded(tmp_path):
+    """Weights of a net with norms for one side, and for the other of the same net without them.
+
+    W γ/σ and β + (b - μ) γ/σ, as they are folded for deployment, in float32.
+    """
+
+    def write(normed: str, eps: float) -> dict[str, str]:
+        rng = np.random.default_rng(7)
+        sizes = {"conv": (5, 3, 3, 3), "hidden": (7, 5 * 6 * 8), "fc": (4, 7)}
+        kernels = {n: rng.normal(size=s).astype("f4") / 4 for n, s in sizes.items()}
+        biases = {"conv": rng.normal(size=5).astype("f4"), "fc": rng.normal(size=4).astype("f4")}
+        norms = {}
+        for name, count in (("conv", 5), ("hidden", 7)):
+            drawn = [rng.normal(size=count).astype("f4") for _ in range(3)]
+            norms[name] = (*drawn, rng.uniform(0.2, 2, count).astype("f4"))  # γ, β, μ, σ²
+        plain = dict(kernels), {**biases, "hidden": np.zeros(7, "f4")}
+        for name, (gamma, beta, mean, var) in norms.items():
+            factor = gamma.astype("f8") / np.sqrt(var.astype("f8") + eps)
+            tall = factor.reshape(-1, *(1,) * (kernels[name].ndim - 1))
+            plain[0][name] = (kernels[name] * tall).astype("f4")
+            plain[1][name] = (beta + (plain[1][name] - mean) * factor).astype("f4")
+        files = {side: str(tmp_path / f"{side}.safetensors") for side in SIDES}
+        layers = {"torch": {"conv": "0", "bn": "1", "hidden": "4", "bn2": "5", "fc": "7"}}
+        if normed == "keras":
+            layers["torch"] = {"conv": "0", "hidden": "3", "fc": "5"}
+        layers["keras"] = {n: n for n in ("conv", "bn", "hidden", "bn2", "fc")}
+        words = {
+            "torch": ("weight", "bias", "weight", "bias", "running_mean", "running_var"),
+            "keras": ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"),
+        }
+        for side in SIDES:
+            has_norms = side == normed
+            held = {}
+            for name, kernel in (kernels if has_norms else plain[0]).items():
+                if side == "keras" and name == "conv":
+                    kernel = kernel.transpose(2, 3, 1, 0)
+                elif side == "keras" and name == "hidden":  # (h, w, c) where PyTorch has (c, h, w)
+                    kernel = kernel.reshape(7, 5, 6, 8).transpose(2, 3, 1, 0).reshape(-1, 7)
+                elif side == "keras":
+                    kernel = kernel.T
+                held[f"{layers[side][name]}.{words[side][0]}"] = np.ascontiguousarray(kernel)
+            for name, bias in (biases if has_norms else plain[1]).items():
+                held[f"{layers[side][name]}.{words[side][1]}"] = bias
+            for name, arrays in norms.items() if has_norms else ():
+                norm = layers[side]["bn" if name == "conv" else "bn2"]
+                held |= {f"{norm}.{w}": x for w, x in zip(words[side][2:], arrays, strict=True)}
+            tensors.save(Path(files[side]), held)
+        return files
+
+    return write
+
+
+@pytest.mark.parametrize("normed", SIDES)
+def test_a_norm_that_trained_weights_have_taken_in_is_no_alarm(verified, folded, normed):
+    names = {side: "Normed" if side == normed else "Folded" for side in SIDES}
+    ports = [f"{PORTS}/folded_{side}.py:{names[side]}" for side in SIDES]
+    found = verified(*ports, (3, 8, 10), weights=folded(normed, 1e-3))
+    assert (found["verdict"], found["exit_status"]) == ("same within rounding", 0), found
+    assert any("not in training" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize("normed", SIDES)
+def test_a_norm_that_was_folded_with_another_epsilon_is_seen(verified, folded, normed):
+    names = {side: "Normed" if side == normed else "Folded" for side in SIDES}
+    ports = [f"{PORTS}/folded_{side}.py:{names[side]}" for side in SIDES]
+    found = verified(*ports, (3, 8, 10), weights=folded(normed, 1.1e-3))
+    assert (found["verdict"], found["exit_status"]) == ("different", 1)
+
+
+def test_a_norm_that_is_missing_is_a_fault_where_no_weights_hold_it(verified):
+    ports = [f"{PORTS}/folded_torch.py:Folded", f"{PORTS}/folded_keras.py:Normed"]
+    found = verified(*ports, (3, 8, 10))
+    assert (found["verdict"], found["exit_status"]) == ("different", 1)
+    assert {c["keras"] for c in found["culprits"]} >= {"bn", "bn2"}
+
+
+@pytest.mark.parametrize("order", [("left", "right"), ("right", "left")])
+def test_trained_weights_tell_which_branch_is_which(verified, tmp_path, order):
+    rng = np.random.default_rng(3)
+    layers = {"b": order[0], "a": order[1], "head": "head"}
+    files: dict[str, dict[str, np.ndarray]] = {side: {} for side in SIDES}
+    for theirs, ours in layers.items():
+        shape = (2, 4, 1, 1) if ours == "head" else (4, 3, 3, 3)
+        kernel, bias = rng.normal(size=shape).astype("f4"), rng.normal(size=shape[0]).astype("f4")
+        files["torch"] |= {f"{ours}.weight": kernel, f"{ours}.bias": bias}
+        kernel = np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))
+        files["keras"] |= {f"{theirs}.kernel": kernel, f"{theirs}.bias": bias}
+    for side, held in files.items():
+        tensors.save(tmp_path / f"{side}.safetensors", held)
+    weights = {side: str(tmp_path / f"{side}.safetensors") for side in SIDES}
+    ports = [f"{PORTS}/siblings_{side}.py:Net" for side in SIDES]
+    found = verified(*ports, (3, 7, 6), weights=weights)
+    assert (found["verdict"], found["exit_status"]) == ("same within rounding", 0), found[
+        "culprits"
+    ]
+    assert {(p["keras"], p["torch"]) for p in found["pairs"]} == set(layers.items())
+    assert all("weights" in p["evidence"] for p in found["pairs"])

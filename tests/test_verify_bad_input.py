@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -324,6 +325,36 @@ def test_a_module_in_the_working_folder_is_found(place, workers, monkeypatch, ca
         (place / "mine" / f"{side}_net.py").write_text((PORTS / f"bad_{side}.py").read_text())
     monkeypatch.setattr("compare.ports.verify.start", lambda side, *_: nullcontext(workers[side]))
     assert main(["verify", "mine.torch_net:Net", "mine.keras_net:last", *INPUT, "--quiet"]) == 0
+
+
+@pytest.mark.parametrize("form", ["mine.{}:Net", "mine/{}.py:Net"])
+def test_a_user_may_have_a_package_of_the_name_of_ours(form, place, workers, monkeypatch, capsys):
+    for package in ("mine", "common"):
+        (place / package).mkdir()
+        (place / package / "__init__.py").write_text("")
+    (place / "common" / "sizes.py").write_text("CHANNELS = 5")
+    torch = """
+    from torch import nn
+    from common.sizes import CHANNELS
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            from common import sizes
+            self.conv = nn.Conv2d(1, sizes.CHANNELS, 3)
+        def forward(self, x):
+            import common.sizes
+            return self.conv(x)[:, : common.sizes.CHANNELS]
+    """
+    keras = """
+    import keras
+    from common.sizes import CHANNELS
+    def Net():
+        return keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Conv2D(CHANNELS, 3)])
+    """
+    for side, text in (("t", torch), ("k", keras)):
+        (place / "mine" / f"{side}.py").write_text(dedent(text))
+    monkeypatch.setattr("compare.ports.verify.start", lambda side, *_: nullcontext(workers[side]))
+    assert main(["verify", form.format("t"), form.format("k"), *INPUT, "--quiet"]) == 0
 
 
 # ---- workers that die

@@ -678,8 +678,25 @@ def held(name: str, variable: Variable, at: str) -> Held:
         dtype_name(variable),
         bool(variable.trainable),
         is_statistic(name),
-        at,
+        in_words(getattr(variable, "regularizer", None)),
+        in_words(getattr(variable, "constraint", None)),
+        at=at,
     )
+
+
+def in_words(rule: Any) -> str:
+    """A regularizer or a constraint with its numbers: "L2(0.0001)"."""
+    if rule is None:
+        return ""
+    config = rule.get_config() if hasattr(rule, "get_config") else {}
+    numbers = [v for v in config.values() if isinstance(v, float | int) and v]
+    return f"{type(rule).__name__}({', '.join(f'{number:g}' for number in numbers)})"
+
+
+def added_losses(model: Any) -> int:
+    """Losses that layers add themselves: of their activity, or by `add_loss`."""
+    penalties = sum(v.regularizer is not None for v in getattr(model, "trainable_variables", ()))
+    return max(len(getattr(model, "losses", ())) - penalties, 0)
 
 
 def is_statistic(name: str) -> bool:

@@ -28,7 +28,7 @@ from common.errors import CompareError, DataError, UsageError
 from common.frames import trimmed
 from common.graph import fed, moved
 from common.job import Load, LookJob, Repair, ReplayJob, Unit
-from common.locate import beside, locate
+from common.locate import as_user, beside, locate
 from common.operations import done_before, repaired
 from common.serve import WRAPPING, Emit
 from tf_impl import graph, places
@@ -182,7 +182,8 @@ def made(load: Load) -> layers.Layer:
             "keras.Model or keras.Layer"
         )
     try:
-        model = call(**load.arguments)
+        with as_user():
+            model = call(**load.arguments)
     except (Exception, SystemExit) as error:
         given = ", ".join(f"{name}={value!r}" for name, value in load.arguments.items())
         shown = f"({given})" if given else ""
@@ -306,7 +307,8 @@ def called(model: layers.Layer, load: Load, inputs: Sequence[Any], training: boo
     """Calls the port as ports are called. UsageError where it raises."""
     mode = {} if training is None else {"training": training}
     try:
-        return model(*arguments(model, inputs), **mode)
+        with as_user():
+            return model(*arguments(model, inputs), **mode)
     except (Exception, SystemExit) as error:
         shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
         name = type(model).__name__
@@ -558,6 +560,7 @@ def one_pass(
         with graph.recording(recorder):
             output = called(loaded.model, loaded.load, inputs, training)
         found = recorder.finish(output)
+    found.graph.losses = graph.added_losses(loaded.model)
     return found, tape, statistics_of(loaded.variables)
 
 

@@ -668,7 +668,7 @@ class Recorder(TorchFunctionMode):
                 str(tensor.dtype).removeprefix("torch."),
                 isinstance(tensor, nn.Parameter) and tensor.requires_grad,
                 name.rpartition(".")[2] in ("running_mean", "running_var"),
-                reached(name, tensor),
+                at=reached(name, tensor),
             )
             for name, tensor in owned(self.model).items()
             if is_listed(self.model, name) or name in read

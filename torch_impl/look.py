@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import traceback
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from common.errors import CompareError, DataError, UsageError
 from common.frames import trimmed
 from common.graph import Array, Graph, fed, moved
 from common.job import Load, LookJob, Repair, ReplayJob, Unit
-from common.locate import beside, locate
+from common.locate import as_user, beside, locate
 from common.operations import done_before, repaired
 from common.serve import Emit
 from torch_impl import device, names, ops
@@ -243,7 +244,8 @@ def made(load: Load) -> nn.Module:
             "torch.nn.Module"
         )
     try:
-        model = call(**load.arguments)
+        with as_user():
+            model = call(**load.arguments)
     except (Exception, SystemExit) as error:
         raise UsageError(
             f"{load.port}({written(load.arguments)}) raised {blamed(error)}"
@@ -388,11 +390,13 @@ def forward(port: Port, inputs: list[Tensor], recorder: Recorder | None = None) 
     """What the model returns. UsageError where it raises."""
     shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
     try:
-        with torch.compiler.set_stance("force_eager"), torch.set_grad_enabled(recorder is not None):
-            if recorder is None:
-                return port.model(*inputs)
-            with recorder:
-                return port.model(*inputs)
+        with (
+            torch.compiler.set_stance("force_eager"),
+            torch.set_grad_enabled(recorder is not None),
+            as_user(),
+            recorder or nullcontext(),
+        ):
+            return port.model(*inputs)
     except (Exception, SystemExit) as error:
         if not of_the_port(error):
             raise

@@ -14,6 +14,7 @@ from compare.ports.fault import Fault
 from compare.ports.rungs.coverage import blindness, covered, unseen
 from compare.ports.rungs.forward import end_to_end, forward
 from compare.ports.rungs.gradients import WHOLE, gradients, whole_gradients
+from compare.ports.rungs.step import own_words, step
 from compare.ports.rungs.structure import structure
 from compare.ports.rungs.training import trained_otherwise_in_words, training
 from compare.ports.verify import Seen
@@ -46,7 +47,7 @@ def judge(seen: Seen) -> Judgement:
     rungs = [*first, training(seen, wrong), gradients(seen, rows)]
     faults = [fault for _, found in rungs for fault in found]
     blind = [*blindness(seen), *unseen(seen)]
-    checks = [check for check, _ in rungs]
+    checks = [check for check, _ in rungs] + [step(seen)]
     checks.append(
         Check(
             "coverage",
@@ -69,4 +70,5 @@ def judge(seen: Seen) -> Judgement:
         "parameters": (len(seen.moves.carried), len(seen.torch.graph.tensors)),
     }
     notes = [*blind, *trained_otherwise_in_words(seen, wrong)]
+    notes += [f"{own}; the same is up to the other side's training" for own in own_words(seen)]
     return Judgement(checks, faults, list(rows.values()), coverage, residual, notes)

@@ -13,6 +13,7 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from math import prod
 from re import findall
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from common.errors import DataError
 from common.graph import Graph, Node, Step
 
+Array = NDArray[Any]
 GAP = -1.0  # what a layer without a partner costs
 SHAPE, KIND, LIKE = 6.0, 4.0, 1.0  # what the same shapes, the same kind, a related kind speak
 CONV, DENSE = ("conv", "conv_transpose"), ("dense", "matmul", "embedding")
@@ -53,7 +55,9 @@ class Pair:
 
     torch: Holder
     keras: Holder
-    evidence: tuple[str, ...]  # of "shape", "kind", "neighbours", "depth", "name", "given"
+    evidence: tuple[
+        str, ...
+    ]  # of "shape", "kind", "neighbours", "depth", "name", "weights", "given"
 
 
 @dataclass
@@ -95,14 +99,21 @@ class Net:
 
 
 def paired(
-    torch: Graph, keras: Graph, given: Mapping[str, str] | None = None, names: bool = True
+    torch: Graph,
+    keras: Graph,
+    given: Mapping[str, str] | None = None,
+    names: bool = True,
+    trained: Mapping[str, Mapping[str, Array]] | None = None,
 ) -> Pairs:
     """Partners of all layers that hold tensors. `given`: torch layer -> keras layer, from a map.
 
-    DataError where `given` names a layer that a port does not have.
+    `trained`: side -> its tensors, where both ports should hold the same numbers already. DataError
+    where `given` names a layer that a port does not have.
     """
     sides = {"torch": holders(torch, first=True), "keras": holders(keras, first=False)}
     chosen = forced(sides, given or {})
+    if trained is not None:
+        chosen += of_one_print(sides, trained, chosen)
     lists = {
         side: [h for h in found if h.node.name not in {getattr(p, side).node.name for p in chosen}]
         for side, found in sides.items()
@@ -133,6 +144,36 @@ def forced(sides: Mapping[str, Sequence[Holder]], given: Mapping[str, str]) -> l
             both.append(known[name])
         chosen.append(Pair(both[0], both[1], ("given",)))
     return chosen
+
+
+def of_one_print(
+    sides: Mapping[str, Sequence[Holder]],
+    held: Mapping[str, Mapping[str, Array]],
+    chosen: Sequence[Pair],
+) -> list[Pair]:
+    """Layers of one kind and shape with the same numbers in them, which no other layer has."""
+    prints: dict[str, dict[object, list[Holder]]] = {"torch": {}, "keras": {}}
+    for side, layers in sides.items():
+        known = {id(getattr(pair, side)) for pair in chosen}
+        for holder in layers:
+            own = tuple((role, *fingerprint(held[side][n])) for role, n in holder.tensors.items())
+            if id(holder) not in known:
+                prints[side].setdefault((holder.like, tuple(sorted(own))), []).append(holder)
+    found = []
+    for key, ours in prints["torch"].items():
+        theirs = prints["keras"].get(key, [])
+        if len(ours) == len(theirs) == 1:
+            evident = (*evidence(ours[0], theirs[0]), "weights")
+            found.append(Pair(ours[0], theirs[0], evident))
+    return found
+
+
+def fingerprint(x: Array) -> tuple[float, ...]:
+    """What the numbers of a tensor are, in whatever order: how many, their sums and extremes."""
+    wide = x.astype(np.float64).ravel()
+    sums = float(wide.sum()), float(np.abs(wide).sum()), float(wide @ wide)
+    ends = (float(wide.min()), float(wide.max())) if wide.size else ()
+    return (x.size, *(float(f"{number:.7g}") for number in (*sums, *ends)))
 
 
 # -------------------------------------------------------------------------------- where it stands

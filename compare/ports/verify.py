@@ -8,9 +8,9 @@ then every part of the Keras port runs alone on PyTorch's numbers (compare/ports
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from pathlib import Path
@@ -27,6 +27,7 @@ from compare.evidence import relative_error
 from compare.folder import RunFolder, read_json, write_json
 from compare.ports import cuts, pairing, transfer
 from compare.ports.cuts import Cut, Cuts, Part, part
+from compare.ports.folded import Folded, take_out
 from compare.ports.looks import SIDES, Look, Replay, Room, both
 from compare.ports.orders import feature_orders
 from compare.ports.pairing import Holder, Pairs
@@ -35,7 +36,7 @@ from compare.workers import Worker, check_python
 
 T = TypeVar("T")
 Array = NDArray[Any]
-RUNGS = range(6)  # of the ladder, as far as two ports without a recipe are judged
+RUNGS = range(7)  # of the ladder, as far as two ports without a recipe are judged
 MODAL = {"batch_norm", "dropout"}  # kinds that do otherwise in training
 ROUTES = {"concat", "flatten", "reshape", "transpose", "identity", "add", "pad", "slice", "split"}
 DRAWN = {"weight", "bias", "scale", "shift"}  # where frozen, too; else what never changes stays
@@ -79,6 +80,7 @@ class Seen:
     outputs: list[tuple[str, str]]  # names of outputs that are a pair
     first: Mapping[str, Look]  # at the ports as they were built
     given: Mapping[str, str]  # side -> file of its tensors; none: those that it was built with
+    folded: Sequence[Folded] = ()
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @cached_property
@@ -355,9 +357,12 @@ def seen(request: Request, room: Room) -> Seen:
     probe(request, room)
     first = both(lambda side: room.look(side, "survey", "float32", values=False))
     graphs = {side: look.graph for side, look in first.items()}
-    pairs = pairing.paired(graphs["torch"], graphs["keras"], request.map, request.names)
+    trained = {side: look.held() for side, look in first.items()} if request.weights else None
+    pairs = pairing.paired(graphs["torch"], graphs["keras"], request.map, request.names, trained)
+    folded, unrounded = take_out(pairs, first) if request.weights else ([], {})
     moves = transfer.transfer(pairs, graphs["torch"], graphs["keras"])
     given = weights(request, room, first, pairs, moves)
+    given |= {side: room.save(f"unrounded-{side}", x) for side, x in unrounded.items()}
     outputs = paired_outputs(graphs["torch"].outputs, graphs["keras"].outputs)
 
     def look(side: str) -> Look:
@@ -369,21 +374,19 @@ def seen(request: Request, room: Room) -> Seen:
 
     exact = both(look)
     looks = {"torch": exact["torch"], "keras": exact["keras"]}
-    found = Seen(request, room, pairs, moves, **looks, outputs=outputs, first=first, given=given)
-    found.environments = environments
-    measured = other_orders(found)
-    if measured and given:  # the Keras port hands features on otherwise than its layers tell
+    found = Seen(
+        request, room, pairs, moves, **looks, outputs=outputs, first=first, given=given,
+        folded=folded, environments=environments,
+    )  # fmt: skip
+    measured = {} if request.weights else other_orders(found)
+    if measured:  # the Keras port hands features on otherwise than its layers tell
         moves = transfer.transfer(pairs, graphs["torch"], graphs["keras"], measured)
         ours = found.held["torch"]
         theirs = tensors.load(Path(given["keras"])) | moves.to_keras(ours, graphs["keras"])
         theirs = {n: x.astype(np.float32) if x.dtype.kind == "f" else x for n, x in theirs.items()}
         given["keras"] = room.save("given-keras-again", theirs)
         again = room.look("keras", "look-float64-again", given=given["keras"], tensors=False)
-        looks = {"torch": exact["torch"], "keras": again}
-        found = Seen(
-            request, room, pairs, moves, **looks, outputs=outputs, first=first, given=given
-        )
-        found.environments = environments
+        found = replace(found, moves=moves, keras=again)
     if any(cut.why == "neighbours" for cut in found.cuts.found):
         relax(found)
     both(lambda side: found.torch_replayed if side == "torch" else found.replayed)

@@ -28,6 +28,12 @@ NEUTRAL = {"identity", "dropout", "flatten", "reshape", "transpose", "detach"}
 
 def trained_otherwise_in_words(seen: Seen, wrong: Collection[str]) -> Iterator[str]:
     """What a training would show and no part that was judged does."""
+    if seen.folded:
+        count = len(seen.folded)
+        yield (
+            f"{count} norms that one port's weights have taken in ({seen.folded[0]}): the same in "
+            "evaluation, and not in training"
+        )
     drops = {side: dropouts(look) for side, look in looks(seen).items()}
     for side, other in (("torch", "keras"), ("keras", "torch")):
         if drops[side] and not drops[other]:
@@ -89,10 +95,13 @@ def training(seen: Seen, wrong: Collection[str]) -> tuple[Check, list[Fault]]:
 def modal_parts(seen: Seen) -> list[str]:
     """Parts with a norm in them that keeps statistics, and no dropout."""
     found = []
+    folded = {one.norm.node.name for one in seen.folded}
     for name, own in seen.parts.items():
         ours = part(seen.torch.net, seen.cut_of(name).torch, seen.cuts.by_torch)
         kinds = {node.kind for node in (*own.nodes, *ours.nodes)}
         fed = all(source in seen.cuts.by_keras for source in own.sources)
+        if folded & {node.name for node in (*own.nodes, *ours.nodes)}:
+            continue  # without a partner in training
         if "batch_norm" in kinds and fed and name not in seen.replayed.failed:
             found.append(name)
     return found
