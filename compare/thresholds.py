@@ -20,6 +20,15 @@ GRADIENT_FLOAT64 = 1e-10
 # inputs to bfloat16 errs by 1.7e-3 at least (3 seeds).
 FORWARD_FLOAT32 = 1e-5
 
+# Of two ports, a part that computes in float32 although it was asked for float64: how many times
+# its own unit two right ones may be apart (compare/ports/short.py), and what is too much to tell.
+SHORT_UNITS = 16
+SHORT_LARGEST = 1e-3
+
+# A running statistic of such a part, and outputs and gradients of a whole net with one.
+SHORT_STATISTIC = 1e-3
+SHORT_WHOLE = 1e-2
+
 # The adjoint identity on float32 tensors: 2.2e-6 at most.
 GRADIENT_FLOAT32 = 1e-4
 

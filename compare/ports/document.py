@@ -207,7 +207,7 @@ def prod_of(shape: tuple[int, ...]) -> int:
 def row_verdict(row: Document) -> str:
     """Of one part's numbers."""
     errors = [row["forward"]["float64"] or 0.0, row["gradient"]["float64"] or 0.0]
-    if max(errors) > 1e-10:
+    if max(errors) > max(1e-10, row["allowed"]):
         return str(Verdict.DIFFERENT.value)
     return str((Verdict.ROUNDING if max(errors) else Verdict.SAME).value)
 

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from compare.ports.fault import Fault
 from compare.ports.rungs.coverage import blindness, covered, unseen
 from compare.ports.rungs.forward import end_to_end, forward
-from compare.ports.rungs.gradients import WHOLE, gradients, whole_gradients
+from compare.ports.rungs.gradients import allowed_whole, gradients, whole_gradients
 from compare.ports.rungs.step import own_words, step
 from compare.ports.rungs.structure import structure
 from compare.ports.rungs.training import trained_otherwise_in_words, training
+from compare.ports.short import resting, too_rough
 from compare.ports.verify import Seen
 from compare.verdict import Check, Verdict, worst
 
@@ -46,7 +47,7 @@ def judge(seen: Seen) -> Judgement:
     wrong = {fault.part for fault in first[1][1]}
     rungs = [*first, training(seen, wrong), gradients(seen, rows)]
     faults = [fault for _, found in rungs for fault in found]
-    blind = [*blindness(seen), *unseen(seen)]
+    blind = [*blindness(seen), *unseen(seen), *too_rough(seen)]
     checks = [check for check, _ in rungs] + [step(seen)]
     checks.append(
         Check(
@@ -61,7 +62,7 @@ def judge(seen: Seen) -> Judgement:
         check, more = whole_gradients(seen)
         faults += more
         checks.append(check)
-    if not faults and residual > WHOLE:
+    if not faults and residual > allowed_whole(seen):
         checks.append(
             Check("whole", 3, Verdict.DIFFERENT, "the parts agree and the whole does not", residual)
         )
@@ -69,6 +70,6 @@ def judge(seen: Seen) -> Judgement:
         "layers": covered(seen),
         "parameters": (len(seen.moves.carried), len(seen.torch.graph.tensors)),
     }
-    notes = [*blind, *trained_otherwise_in_words(seen, wrong)]
+    notes = [*blind, *resting(seen), *trained_otherwise_in_words(seen, wrong)]
     notes += [f"{own}; the same is up to the other side's training" for own in own_words(seen)]
     return Judgement(checks, faults, list(rows.values()), coverage, residual, notes)

@@ -28,6 +28,7 @@ from compare.workers import Worker
 Array = NDArray[Any]
 Dtype = Literal["float32", "float64"]
 SIDES = ("torch", "keras")
+LOWERED = "no-float64.json"
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,16 @@ class Room:
     loads: Mapping[str, Load]
     workers: Mapping[str, Worker] = field(default_factory=dict)
 
+    def lower(self, side: str, why: str) -> None:
+        """From now on a side that cannot run in float64 runs in float32 in its place."""
+        (self.folder / side).mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / side / LOWERED, {"why": why})
+
+    def lowered(self, side: str) -> str:
+        """Why it was; empty where it was not."""
+        path = self.folder / side / LOWERED
+        return str(read_json(path)["why"]) if path.exists() else ""
+
     def path(self, side: str, name: str) -> Path:
         return self.folder / side / f"{name}.safetensors"
 
@@ -131,7 +142,7 @@ class Room:
     def load(self, side: str, dtype: Dtype) -> Load:
         if side not in self.loads:
             raise DataError(f"{self.folder}: incomplete; verify the ports again")
-        return replace(self.loads[side], dtype=dtype)
+        return replace(self.loads[side], dtype="float32" if self.lowered(side) else dtype)
 
     def probe(self) -> str:
         return str((self.folder / "probe.safetensors").absolute())

@@ -31,6 +31,7 @@ from compare.ports.folded import Folded, take_out
 from compare.ports.looks import SIDES, Look, Replay, Room, both
 from compare.ports.orders import feature_orders
 from compare.ports.pairing import Holder, Pairs
+from compare.ports.short import Short, measured
 from compare.progress import Reporter
 from compare.workers import Worker, check_python
 
@@ -292,6 +293,11 @@ class Seen:
         return self.room.replay("torch", "replay-float64", self.torch_units(True), source)
 
     @cached_property
+    def short(self) -> Short:
+        """Parts that rest on fewer bits than float64 has."""
+        return measured(self)
+
+    @cached_property
     def torch_float32(self) -> Look:
         """The PyTorch port in float32, forward alone."""
         return self.room.look("torch", "look-float32", "float32")
@@ -366,7 +372,12 @@ def seen(request: Request, room: Room) -> Seen:
     outputs = paired_outputs(graphs["torch"].outputs, graphs["keras"].outputs)
 
     def look(side: str) -> Look:
-        return room.look(side, "look-float64", given=given.get(side, ""), tensors=False)
+        kept: dict[str, Any] = {"given": given.get(side, ""), "tensors": False}
+        try:
+            return room.look(side, "look-float64", **kept)
+        except UsageError as error:  # it ran in float32 just now
+            room.lower(side, str(error))
+            return room.look(side, "look-float64", **kept)
 
     def look_float32(side: str) -> Look:
         kept = {"given": given.get(side, ""), "tensors": False, "values": side == "torch"}

@@ -18,7 +18,6 @@ from compare.ports.causes.cause import Cause
 from compare.ports.causes.narrow import Middle
 from compare.ports.looks import Array
 from compare.ports.verify import Seen
-from compare.thresholds import FORWARD_FLOAT64
 
 PADDED = {"conv", "max_pool", "avg_pool"}
 UNHEARD = {
@@ -101,11 +100,11 @@ def by_settings(
     if middle.made is not None:
         every = {**ours.settings, **{key: set_to(theirs, key) for key in keys}}
         as_set = numbers(kind, every, sources, own, middle.made)
-        if as_set is None or relative_error(middle.made, as_set) > 1e-9:
+        if as_set is None or relative_error(middle.made, as_set) > max(1e-9, middle.rounding):
             return []  # it does otherwise than its settings say
     keys.sort(key=lambda key: (WEIGHTIEST.index(key) if key in WEIGHTIEST else 99, key))
     needed, after = smallest(ours, theirs, sources, own, middle, keys)
-    if after > max(FORWARD_FLOAT64, 1e-6 * min(middle.error, 1.0)):
+    if not middle.explained(after) and after > 1e-6 * min(middle.error, 1.0):
         return []
     fix = code(ours, theirs, sources)
     return [
@@ -140,7 +139,7 @@ def smallest(
             settings = {**as_keras, **{key: set_to(ours, key) for key in chosen}}
             made = numbers(ours.node.kind, settings, sources, own, middle.due)
             after = relative_error(made, middle.due) if made is not None else np.inf
-            if after <= FORWARD_FLOAT64:
+            if middle.explained(after):
                 return chosen, after
     return (), np.inf
 
