@@ -15,7 +15,7 @@ from compare.ports.rungs.coverage import blindness, covered, unseen
 from compare.ports.rungs.forward import end_to_end, forward
 from compare.ports.rungs.gradients import allowed_whole, gradients, whole_gradients
 from compare.ports.rungs.step import own_words, step
-from compare.ports.rungs.structure import structure
+from compare.ports.rungs.structure import structure, unrelated
 from compare.ports.rungs.training import trained_otherwise_in_words, training
 from compare.ports.short import resting, too_rough
 from compare.ports.verify import Seen
@@ -41,7 +41,10 @@ class Judgement:
 
 
 def judge(seen: Seen) -> Judgement:
-    """Every rung, whatever the others say."""
+    """Every rung, whatever the others say; none of two networks that have nothing in common."""
+    if said := unrelated(seen):
+        check = Check("structure", 0, Verdict.NOT_COMPARABLE, said)
+        return Judgement([check], [], [], coverage_of(seen), end_to_end(seen), [])
     rows: dict[str, dict[str, Any]] = {}
     first = [structure(seen), forward(seen, rows)]
     wrong = {fault.part for fault in first[1][1]}
@@ -66,10 +69,14 @@ def judge(seen: Seen) -> Judgement:
         checks.append(
             Check("whole", 3, Verdict.DIFFERENT, "the parts agree and the whole does not", residual)
         )
-    coverage = {
+    notes = [*blind, *resting(seen), *trained_otherwise_in_words(seen, wrong)]
+    notes += [f"{own}; the same is up to the other side's training" for own in own_words(seen)]
+    return Judgement(checks, faults, list(rows.values()), coverage_of(seen), residual, notes)
+
+
+def coverage_of(seen: Seen) -> dict[str, tuple[int, int]]:
+    """What was seen, of all there is."""
+    return {
         "layers": covered(seen),
         "parameters": (len(seen.moves.carried), len(seen.torch.graph.tensors)),
     }
-    notes = [*blind, *resting(seen), *trained_otherwise_in_words(seen, wrong)]
-    notes += [f"{own}; the same is up to the other side's training" for own in own_words(seen)]
-    return Judgement(checks, faults, list(rows.values()), coverage, residual, notes)

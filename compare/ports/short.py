@@ -20,7 +20,7 @@ from common.graph import Node
 from compare.evidence import relative_error
 from compare.ports.cuts import part
 from compare.ports.looks import SIDES, Look, Replay
-from compare.thresholds import SHORT_LARGEST, SHORT_UNITS
+from compare.thresholds import SHORT_LARGEST, SHORT_UNITS, SHORT_UNITS_BACK
 
 if TYPE_CHECKING:
     from compare.ports.verify import Seen
@@ -77,7 +77,7 @@ def measured(seen: Seen) -> Short:
         found[name] = Allowed(
             form,
             SHORT_UNITS * max(PLACES[form], *(forward for forward, _ in apart)),
-            SHORT_UNITS * max(PLACES[form], *(gradient for _, gradient in apart)),
+            SHORT_UNITS_BACK * max(PLACES[form], *(gradient for _, gradient in apart)),
         )
     return Short(found)
 
@@ -160,7 +160,7 @@ def resting(seen: Seen) -> Iterator[str]:
 def too_rough(seen: Seen) -> Iterator[str]:
     """Parts that move so much with a last place that their being equal proves nothing."""
     for name, allowed in seen.short.parts.items():
-        if allowed.forward >= SHORT_LARGEST:
+        if allowed.forward >= SHORT_UNITS * SHORT_LARGEST:
             yield (
                 f"{seen.target(name)} computes in {allowed.format}, where a last place of what it "
                 f"reads moves it by {allowed.forward / SHORT_UNITS:.0e}: nothing can be told"

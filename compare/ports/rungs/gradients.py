@@ -20,6 +20,7 @@ from compare.thresholds import (
     FORWARD_FLOAT64,
     GRADIENT_FLOAT64,
     SHORT_WHOLE,
+    SHORT_WHOLE_BACK,
 )
 from compare.verdict import Check, Verdict
 
@@ -94,7 +95,7 @@ def whole_gradients(seen: Seen) -> tuple[Check, list[Fault]]:
             mine = moved(got, carried.moves)
             errors[carried.torch] = relative_error(mine, due)
             factors[carried.torch] = float(np.vdot(due, mine) / np.vdot(due, due))
-    allowed = allowed_whole(seen)
+    allowed = allowed_whole(seen, back=True)
     wrong = [name for name, error in errors.items() if not error <= allowed]
     largest_error = max(errors.values(), default=0.0)
     detail = f"of {len(errors)} tensors, both ports whole: at most {largest_error:.1e} apart"
@@ -105,16 +106,17 @@ def whole_gradients(seen: Seen) -> tuple[Check, list[Fault]]:
     pair = next(p for p in seen.pairs.pairs if last in p.torch.tensors.values())
     titles = pair.torch.node.name, pair.keras.node.name
     said = f"hands back another gradient of {last} than its parts do"
-    scaled = np.ptp([factors.get(name, 0.0) for name in wrong]) < allowed
+    scaled = np.ptp([factors.get(name, 0.0) for name in wrong]) < WHOLE
     found: dict[str, Any] = {"cause": "gradient-scaled", "after": 0.0} if scaled else {}
     return Check("whole", 5, Verdict.DIFFERENT, said, largest_error, allowed), [
         Fault(5, *titles, errors[last], said, **found)
     ]
 
 
-def allowed_whole(seen: Seen) -> float:
-    """What outputs and gradients of both ports whole may be apart."""
-    return SHORT_WHOLE if seen.short.parts else WHOLE
+def allowed_whole(seen: Seen, back: bool = False) -> float:
+    """What outputs of both ports whole, or gradients, may be apart."""
+    short = SHORT_WHOLE_BACK if back else SHORT_WHOLE
+    return short if seen.short.parts else WHOLE
 
 
 def place_in(seen: Seen, tensor: str) -> int:
