@@ -24,6 +24,7 @@ RIGHT = [  # a class of short_torch.py, arguments of short_keras.py's net, wheth
     ("Plain", FLOAT32, False),
 ]
 WRONG = [  # the culprits' Keras layers, and the cause
+    ("Halved", {}, ["bn1"], "gradient-scaled"),
     ("CastsFirst", {"eps": 1e-3}, ["bn1", "bn2"], "bn-eps"),
     ("Plain", FLOAT32 | {"eps": 1e-3}, ["bn1", "bn2"], "bn-eps"),
     ("Plain", {"last": "float32", "eps": 1e-3}, ["bn1", "bn2"], "bn-eps"),

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from common.graph import Node
 from compare.evidence import relative_error
+from compare.known import HALF_A_PLACE
 from compare.ports.cuts import part
 from compare.ports.looks import SIDES, Look, Replay
 from compare.thresholds import SHORT_LARGEST, SHORT_UNITS, SHORT_UNITS_BACK
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from compare.ports.verify import Seen
 
 Array = NDArray[np.floating]
-PLACES = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-11}  # half a last place
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ def measured(seen: Seen) -> Short:
         apart = [gaps(plain[side], other, name) for side, other in moved]
         found[name] = Allowed(
             form,
-            SHORT_UNITS * max(PLACES[form], *(forward for forward, _ in apart)),
-            SHORT_UNITS_BACK * max(PLACES[form], *(gradient for _, gradient in apart)),
+            SHORT_UNITS * max(HALF_A_PLACE[form], *(forward for forward, _ in apart)),
+            SHORT_UNITS_BACK * max(HALF_A_PLACE[form], *(gradient for _, gradient in apart)),
         )
     return Short(found)
 
@@ -90,7 +90,7 @@ def shortest(seen: Seen, name: str) -> str:
     sides += [formats(seen.keras, own.nodes, (*own.sources, cut.keras))]
     both = sides[0] & sides[1] & {"float16", "bfloat16"}
     if both:
-        return max(both, key=lambda form: PLACES[form])
+        return max(both, key=lambda form: HALF_A_PLACE[form])
     return "float32" if any("float32" in side for side in sides) else ""
 
 
@@ -119,7 +119,7 @@ def nudge(seen: Seen, formats: Mapping[str, str]) -> dict[str, Array]:
         for value in (*mine.sources, *theirs):
             x = seen.torch.value(value)
             if x.dtype.kind == "f":
-                x = x * (1 + 2 * PLACES[form] * random.choice((-1, 1), x.shape))
+                x = x * (1 + 2 * HALF_A_PLACE[form] * random.choice((-1, 1), x.shape))
             found[f"value:{value}"] = x
     return found
 
