@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from compare import suite
+from compare.cli import main
 from compare.evidence import relative_error
 from compare.ports import document, report
 from compare.ports.looks import SIDES, Room
@@ -114,3 +116,12 @@ def test_a_culprit_with_a_cause_needs_none(verified, tmp_path):
     found = verified(as_users(case, names=False))
     assert [c["reproduction"] for c in found["culprits"]] == [None]
     assert not [*tmp_path.glob("reproduction*")]
+
+
+def test_it_stays_where_arrays_are_not_kept(workers, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("compare.ports.verify.start", lambda side, *_: nullcontext(workers[side]))
+    assert main(["verify", *(f"{path}:Inside" for path in ODD), "--input", "6", "--quiet"]) == 1
+    (folder,) = tmp_path.glob("runs/*/reproduction-1")
+    assert str(folder.relative_to(tmp_path)) in capsys.readouterr().out
+    assert (folder / "input.npz").is_file() and not [*tmp_path.rglob("*.safetensors")]
