@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import io
 import re
@@ -48,7 +47,7 @@ class Loaded:
     model: layers.Layer
     paths: dict[int, str]  # of every layer, by identity
     variables: dict[str, Variable]
-    first: list[tuple[Variable, Array]]  # every variable as it was built
+    first: list[tuple[Variable, tf.Tensor]]  # every variable as it was built
     moves: list[tuple[int, ...] | None]  # of each input, from channels first
     last: bool
     counts: dict[str, int]  # of the names that Keras has given, as the port was built
@@ -77,19 +76,24 @@ def look(job: LookJob, progress: Emit) -> dict[str, Any]:
         inputs = [as_input(loaded, i, probe[str(i)]) for i in range(len(job.load.inputs))]
         before = snapshot(loaded)
         try:
-            found, tape, statistics = one_pass(loaded, inputs, job.training)
+            back = bool(job.gradients)
+            found, tape, statistics = one_pass(loaded, inputs, job.training, back)
         finally:
             restore(before)
         check_constants(loaded, inputs, job.training, found)
         restore(before)
         arrays |= statistics if job.training else {}
-        if job.values:
-            arrays |= {f"value:{name}": array_of(x) for name, x in found.values.items()}
         if job.gradients:
             given = tensors.load(Path(job.gradients))
             arrays |= gradients(loaded, found, tape, given, job.totals)
-    loaded.passes[job.training] = dataclasses.replace(found, values={})
-    tensors.save(Path(job.out), arrays, note=found.graph.to_note())
+        with tensors.Writer(Path(job.out), found.graph.to_note()) as out:
+            for name, array in arrays.items():
+                out.add(name, array)
+            for name in list(found.values):  # each is let go as soon as it is written
+                x = found.values.pop(name)
+                if job.values:
+                    out.add(f"value:{name}", array_of(x))
+    loaded.passes[job.training] = found
     return {}
 
 
@@ -98,22 +102,23 @@ def replay(job: ReplayJob, progress: Emit) -> dict[str, Any]:
     loaded = kept(job.load)
     if loaded is None or job.training not in loaded.passes:
         raise ValueError(f"{job.load.port}: nobody looked at it in this mode before")
-    source = tensors.load(Path(job.source))
-    arrays: dict[str, Array] = {}
+    source, _ = tensors.opened(Path(job.source))
     failed: dict[str, str] = {}
     before = snapshot(loaded) if job.training else []
     repairs = {repair.node: repair for repair in job.repairs}
-    with placed(job.load):
+    with placed(job.load), tensors.Writer(Path(job.out)) as out:
         for unit in job.units:
             touched: dict[str, Variable] = {}
             try:
-                arrays |= run_unit(loaded, unit, source, job.training, touched, repairs)
+                arrays = run_unit(loaded, unit, source, job.training, touched, repairs)
             except Exception as error:
                 failed[unit.name] = said(error)
+                continue
             finally:
                 ids = {id(variable) for variable in touched.values()}
-                restore([(variable, array) for variable, array in before if id(variable) in ids])
-    tensors.save(Path(job.out), arrays)
+                restore([(variable, held) for variable, held in before if id(variable) in ids])
+            for name, array in arrays.items():
+                out.add(name, array)
     return {"failed": failed}
 
 
@@ -529,19 +534,22 @@ def assign(variable: Variable, array: Array) -> None:
 
 def array_of(x: Any) -> Array:
     """As an array that safetensors can hold."""
-    array = np.asarray(keras.ops.convert_to_numpy(x))
+    try:
+        array = np.from_dlpack(x)  # no copy
+    except (AttributeError, BufferError, RuntimeError, TypeError):  # a variable, or bfloat16
+        array = np.asarray(keras.ops.convert_to_numpy(x))
     return array if array.dtype in tensors.DTYPES else array.astype(np.float32)
 
 
-def snapshot(loaded: Loaded) -> list[tuple[Variable, Array]]:
-    """Every variable, seeds included, with what it holds."""
+def snapshot(loaded: Loaded) -> list[tuple[Variable, tf.Tensor]]:
+    """Every variable, seeds included, with what it holds: a tensor that no assignment changes."""
     held = {id(v): v for v in [*loaded.model.variables, *loaded.variables.values()]}
-    return [(v, np.array(keras.ops.convert_to_numpy(v))) for v in held.values()]
+    return [(v, tf.convert_to_tensor(raw(v))) for v in held.values()]
 
 
-def restore(held: Sequence[tuple[Variable, Array]]) -> None:
-    for variable, array in held:
-        variable.assign(array)
+def restore(held: Sequence[tuple[Variable, tf.Tensor]]) -> None:
+    for variable, x in held:
+        variable.assign(x)
 
 
 # ------------------------------------------------------------------------------- looking

@@ -6,7 +6,7 @@ last week, or elsewhere, is judged by the same code with neither framework insta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -55,6 +55,23 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Renamed(Mapping[str, Array]):
+    """Some of the arrays, by other names; each is read when it is asked for."""
+
+    arrays: Mapping[str, Array]
+    keys_of: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> Array:
+        return self.arrays[self.keys_of[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys_of)
+
+    def __len__(self) -> int:
+        return len(self.keys_of)
+
+
+@dataclass(frozen=True)
 class Replay:
     """What units made of what they were fed."""
 
@@ -64,23 +81,14 @@ class Replay:
     def value(self, unit: str, name: str) -> Array | None:
         return self.arrays.get(f"{unit}|value:{name}")
 
-    def gradients(self, unit: str) -> dict[str, Array]:
-        """By the value or tensor that they are of."""
-        found = {}
-        for key, array in self.arrays.items():
-            own, _, what = key.partition("|")
-            if own == unit and what.startswith("gradient"):
-                found[what.removeprefix("gradient:")] = array
-        return found
-
     @cached_property
-    def by_unit(self) -> dict[str, dict[str, Array]]:
+    def by_unit(self) -> dict[str, Mapping[str, Array]]:
         """Unit -> what it left -> array."""
-        found: dict[str, dict[str, Array]] = {}
-        for key, array in self.arrays.items():
+        found: dict[str, dict[str, str]] = {}
+        for key in self.arrays:
             own, _, what = key.partition("|")
-            found.setdefault(own, {})[what] = array
-        return found
+            found.setdefault(own, {})[what] = key
+        return {own: Renamed(self.arrays, keys) for own, keys in found.items()}
 
 
 @dataclass
@@ -109,7 +117,7 @@ class Room:
         path = self.path(side, name)
         if not path.exists():
             self.ask(side, path, LookJob(self.load(side, dtype), self.probe(), str(path), **job))
-        arrays, note = tensors.read(path)
+        arrays, note = tensors.opened(path)
         return Look(folded(Graph.from_note(note)), arrays)
 
     def replay(
@@ -131,7 +139,7 @@ class Room:
                 load, tuple(units), str(source.absolute()), str(path), training, repairs
             )
             write_json(failed, self.ask(side, path, job).get("failed", {}))
-        return Replay(tensors.load(path), read_json(failed))
+        return Replay(tensors.opened(path)[0], read_json(failed))
 
     def ask(self, side: str, path: Path, job: LookJob | ReplayJob) -> dict[str, Any]:
         if side not in self.workers:

@@ -18,6 +18,8 @@ from compare.ports.looks import Array
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
 
+LINES = {"rescale", "normalise", "add", "subtract", "multiply", "divide"}
+
 
 def in_few_bits(seen: Seen, fault: Fault) -> Cause:
     """For what is right in float64 alone: a side that holds fewer bits there."""
@@ -54,7 +56,7 @@ def known_constants(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause 
     if len(sources) != 1 or len(values) != 1:
         return None
     allowed = min(10 * FORWARD_FLOAT64, 1e-2 * middle.error)
-    after = same_line(sources[0], middle.due, middle.made)
+    after = same_line(sources[0], middle.due, middle.made) if node.kind in LINES else np.inf
     if after <= allowed:
         phrase = "both scale and shift by the same constants, rounded to float32 or not"
         return Cause(KNOWN, phrase, middle.error, after)
