@@ -142,6 +142,7 @@ class Repair:
     settings: dict[str, Any] = field(default_factory=dict)
     tensors: dict[str, tuple[str, str]] = field(default_factory=dict)  # role -> file, key in it
     reads: tuple[Moves, ...] = ()  # what takes each value that it reads to PyTorch's axes
+    order: tuple[int, ...] = ()  # which of them comes first, second...; empty: as they are
     makes: Moves = ()  # what takes the result, in PyTorch's axes, to the port's
     before: tuple[tuple[str, dict[str, Any]], ...] = ()  # done to its first read first
 
@@ -257,6 +258,7 @@ def repair_from(fields: Mapping[str, Any]) -> Repair:
             "settings": tupled(fields["settings"]),
             "tensors": tupled(fields["tensors"]),
             "reads": tuple(moves_from(moves) for moves in fields["reads"]),
+            "order": tuple(fields["order"]),
             "makes": moves_from(fields["makes"]),
             "before": tuple((kind, tupled(settings)) for kind, settings in fields["before"]),
         }

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common import reference, tensors
+from common import reference, tensors, windows
 from common.activations import ACTIVATIONS, gelu, gelu_tanh, sigmoid
 from common.graph import back, moved
 from common.job import Repair
@@ -28,7 +28,7 @@ CONSTANTS = {
 
 
 def computable(kind: str) -> bool:
-    return kind in reference.OPS or kind in OPS
+    return kind in reference.OPS or kind in OPS or kind in BY_AXES
 
 
 def compute(
@@ -37,6 +37,8 @@ def compute(
     """One operation in float64. KeyError: it is not known; ValueError: something does not fit."""
     xs = [np.asarray(x, dtype=np.float64) for x in sources]
     held = {role: np.asarray(x, dtype=np.float64) for role, x in own.items()}
+    if kind in BY_AXES and (kind == "conv_transpose" or xs[0].ndim != 4):
+        return np.asarray(BY_AXES[kind](settings, xs, held))
     if kind in OPS and (kind not in reference.OPS or "operand" in settings or kind in BROADER):
         return np.asarray(OPS[kind](settings, xs, held))
     return reference.apply(Layer("", kind, DEFAULTS.get(kind, {}) | dict(settings)), xs, held)
@@ -44,6 +46,7 @@ def compute(
 
 def repaired(repair: Repair, reads: Sequence[Array]) -> Array:
     """What a node of a port makes with the repair, in the port's axes."""
+    reads = [reads[i] for i in repair.order] if repair.order else reads
     xs = [moved(x, moves) for x, moves in zip(reads, repair.reads, strict=False)]
     own = {role: tensors.load(Path(file))[key] for role, (file, key) in repair.tensors.items()}
     made = compute(repair.kind, repair.settings, xs, own)
@@ -59,7 +62,14 @@ def done_before(repair: Repair, read: Array) -> Array:
     return moved(x, back(moves, (-1, *read.shape[1:])))
 
 
-BROADER = {"relu", "softmax", "max_pool", "global_avg_pool"}  # than the spec's ops of that name
+# Than the spec's ops of that name:
+BROADER = {"relu", "softmax", "max_pool", "global_avg_pool", "batch_norm", "concat"}
+BY_AXES: dict[str, Op] = {  # whose axes are counted by what they read
+    "conv": windows.conv,
+    "conv_transpose": windows.conv_transpose,
+    "max_pool": windows.max_pool,
+    "avg_pool": windows.avg_pool,
+}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "conv": {"dilation": (1, 1), "groups": 1, "padding": ((0, 0), (0, 0)), "stride": (1, 1)},
     "max_pool": {"dilation": (1, 1), "padding": ((0, 0), (0, 0)), "ceil": False},
@@ -123,9 +133,11 @@ def scaled(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
 
 
 def operand(word: str) -> Op:
-    """With a number on either side."""
+    """Of two values, or with a number on either side."""
 
     def op(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+        if len(xs) == 2 and "operand" not in a:
+            return np.asarray(getattr(np, word)(*xs))
         other = np.asarray(a["operand"], dtype=np.float64)
         x, y = (other, xs[0]) if a.get("first") or a.get("side") == "left" else (xs[0], other)
         return np.asarray(getattr(np, word)(x, y))
@@ -138,6 +150,115 @@ def normalise(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Arr
     axes = (1, -1, *(1,) * (xs[0].ndim - 2))
     mean, var = (np.asarray(a[k], dtype=np.float64).reshape(axes) for k in ("mean", "variance"))
     return np.asarray((xs[0] - mean) / np.maximum(np.sqrt(var), 1e-7))
+
+
+def batch_norm(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    """With a scale and a shift where the layer has them."""
+    count = xs[0].shape[1]
+    all_own = {"scale": np.ones(count), "shift": np.zeros(count), **own}
+    return reference.batch_norm(a, xs, all_own)
+
+
+def affine(y: Array, own: Mapping[str, Array], axes: Sequence[int]) -> Array:
+    """With a scale and a shift along these axes, where there are any."""
+    shape = [n if i in axes else 1 for i, n in enumerate(y.shape)]
+    y = y * own["scale"].reshape(shape) if "scale" in own else y
+    return y + own["shift"].reshape(shape) if "shift" in own else y
+
+
+def standard(x: Array, axes: tuple[int, ...], eps: float) -> Array:
+    gaps = x - x.mean(axis=axes, keepdims=True)
+    return np.asarray(gaps / np.sqrt((gaps * gaps).mean(axis=axes, keepdims=True) + eps))
+
+
+def layer_norm(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    axes = tuple(a["axes"])
+    return affine(standard(xs[0], axes, a["eps"]), own, axes)
+
+
+def group_norm(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    x = xs[0]
+    parts = x.reshape(len(x), a["groups"], -1)
+    return affine(standard(parts, (2,), a["eps"]).reshape(x.shape), own, (1,))
+
+
+def reduced(word: str) -> Op:
+    def op(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+        reduce = getattr(np, word)
+        return np.asarray(reduce(xs[0], axis=tuple(a["axes"]), keepdims=bool(a["keepdims"])))
+
+    return op
+
+
+def clip(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    return np.clip(xs[0], a["low"], a["high"])
+
+
+def concat(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    return np.concatenate(list(xs), axis=int(a.get("axis", 1)))
+
+
+def prelu(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    slope = own["weight"]
+    if slope.ndim == 1:
+        slope = slope.reshape(-1, *(1,) * (xs[0].ndim - 2))
+    return np.where(xs[0] > 0, xs[0], slope * xs[0])
+
+
+def upsample(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    """Nearest, or linear along each axis, to a size; nothing else is known here."""
+    if a["mode"] not in (*NEAREST, "bilinear", "linear") or a.get("antialias"):
+        raise KeyError(a["mode"])
+    y = xs[0]
+    for axis, size in enumerate(a["size"], start=2):
+        n = y.shape[axis]
+        if a["mode"] in NEAREST:
+            places = (np.arange(size) + NEAREST[a["mode"]]) * n / size
+            y = np.take(y, places.astype(int), axis)
+            continue
+        ends = a.get("align_corners") and size > 1
+        places = np.arange(size) * (n - 1) / (size - 1) if ends else centres(n, size)
+        low = np.floor(places).astype(int)
+        share = (places - low).reshape(-1, *(1,) * (y.ndim - axis - 1))
+        high = np.minimum(low + 1, n - 1)
+        y = np.take(y, low, axis) * (1 - share) + np.take(y, high, axis) * share
+    return y
+
+
+NEAREST = {"nearest": 0.0, "nearest-exact": 0.5}  # which place of a pixel counts
+
+
+def centres(n: int, size: int) -> Array:
+    """Where the centres of `size` pixels lie among n."""
+    return np.clip((np.arange(size) + 0.5) * n / size - 0.5, 0, n - 1)
+
+
+def embedding(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    return np.asarray(own["weight"][xs[0].astype(int)])
+
+
+def cut_out(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    """A box: where it starts along each axis but the batch's, and how long it is."""
+    box = (slice(n, n + m) for n, m in zip(a["start"], a["length"], strict=True))
+    return xs[0][(slice(None), *box)]
+
+
+def attention(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    """softmax(q k' scale) v, over all places; a mask is not known here."""
+    if a.get("causal") or a.get("masked") or len(xs) != 3:
+        raise KeyError("mask")
+    q, k, v = (x.swapaxes(1, 2) for x in xs) if a.get("heads_last") else xs
+    scores = q @ k.swapaxes(-1, -2) * a["scale"]
+    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    y = e / e.sum(axis=-1, keepdims=True) @ v
+    return np.asarray(y.swapaxes(1, 2) if a.get("heads_last") else y)
+
+
+def lines(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    """Each channel times a number, plus another."""
+    shape = (1, -1, *(1,) * (xs[0].ndim - 2))
+    slope, offset = (np.asarray(a[word]).reshape(shape) for word in ("slope", "offset"))
+    return np.asarray(slope * xs[0] + offset)
 
 
 def of(name: str) -> Op:
@@ -161,6 +282,34 @@ OPS: dict[str, Op] = {
     "multiply": operand("multiply"),
     "divide": operand("divide"),
     "pad": pad,
+    "batch_norm": batch_norm,
+    "layer_norm": layer_norm,
+    "group_norm": group_norm,
+    "concat": concat,
+    "prelu": prelu,
+    "upsample": upsample,
+    "embedding": embedding,
+    "clip": clip,
+    "cut_out": cut_out,
+    "attention": attention,
+    "lines": lines,
+    "mean": reduced("mean"),
+    "sum": reduced("sum"),
+    "max": reduced("max"),
+    "min": reduced("min"),
+    "maximum": operand("maximum"),
+    "minimum": operand("minimum"),
+    "power": operand("power"),
+    "matmul": lambda a, xs, own: xs[0] @ xs[1],
+    "sqrt": lambda a, xs, own: np.sqrt(xs[0]),
+    "rsqrt": lambda a, xs, own: 1 / np.sqrt(xs[0]),
+    "square": lambda a, xs, own: xs[0] * xs[0],
+    "exp": lambda a, xs, own: np.exp(xs[0]),
+    "log": lambda a, xs, own: np.log(xs[0]),
+    "abs": lambda a, xs, own: np.abs(xs[0]),
+    "negative": lambda a, xs, own: -xs[0],
+    "transpose": lambda a, xs, own: xs[0].transpose(a["axes"]),
+    "reshape": lambda a, xs, own: xs[0].reshape(len(xs[0]), *a["shape"]),
     "silu": of("silu"),
     "selu": of("selu"),
     "mish": of("mish"),

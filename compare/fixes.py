@@ -101,7 +101,7 @@ def dense(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
 
 def batch_norm(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
     if torch:
-        kind = "BatchNorm2d" if len(xs[0]) == 3 else "BatchNorm1d"
+        kind = {3: "BatchNorm2d", 4: "BatchNorm3d"}.get(len(xs[0]), "BatchNorm1d")
         values = f"eps={number(a['eps'])}, momentum={number(1 - a['keep'])}"
         return f"nn.{kind}({xs[0][0]}, {values})"
     return f"layers.BatchNormalization(epsilon={number(a['eps'])}, momentum={number(a['keep'])})"
@@ -188,6 +188,39 @@ def rbf(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
     return square if torch else "keras.ops.sum(keras.ops.square(x[:, None, :] - codes), axis=2)"
 
 
+def relu(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
+    """With a cut above, as ReLU6 has it, where it is set."""
+    if a.get("cut") == 6:
+        return "nn.ReLU6()" if torch else "layers.ReLU(max_value=6)"
+    return "nn.ReLU()" if torch else "layers.ReLU()"
+
+
+def leaky_relu(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
+    slope = number(a["slope"])
+    return f"nn.LeakyReLU({slope})" if torch else f"layers.LeakyReLU(negative_slope={slope})"
+
+
+def layer_norm(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
+    eps = number(a["eps"])
+    return f"nn.LayerNorm(..., eps={eps})" if torch else f"layers.LayerNormalization(epsilon={eps})"
+
+
+def conv_transpose(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
+    """PyTorch cuts both sides alike and adds at the end; Keras' "valid" cuts nothing."""
+    kernel, step, rank = a["kernel"], a["stride"], len(a["kernel"])
+    if torch:
+        cut = tuple(before for before, _ in a["padding"])
+        more = tuple(before - after for before, after in a["padding"])
+        if min(more) < 0:
+            raise ValueError("PyTorch cuts no more at the end than in front")
+        said = f"nn.ConvTranspose{rank}d({xs[0][0]}, {a['channels']}, {tuple(kernel)}"
+        return f"{said}, stride={tuple(step)}, padding={cut}, output_padding={more})"
+    said = f"layers.Conv{rank}DTranspose({a['channels']}, {tuple(kernel)}, strides={tuple(step)})"
+    if min(min(sides) for sides in a["padding"]) < 0:
+        raise ValueError("Keras cuts nothing off that is not there")
+    return f"{said}, then layers.Cropping{rank}D({tuple(a['padding'])})"
+
+
 def plain(torch_code: str, keras_code: str) -> Callable[[Settings, Sequence[Shape], bool], str]:
     """A layer without settings."""
     return lambda a, xs, torch: torch_code if torch else keras_code
@@ -206,7 +239,10 @@ CODE: dict[str, Callable[[Settings, Sequence[Shape], bool], str]] = {
     "global_avg_pool": global_avg_pool,
     "subsample": subsample,
     "padded_shortcut": padded_shortcut,
-    "relu": plain("nn.ReLU()", "layers.ReLU()"),
+    "relu": relu,
+    "leaky_relu": leaky_relu,
+    "conv_transpose": conv_transpose,
+    "layer_norm": layer_norm,
     "sigmoid": plain("nn.Sigmoid()", 'layers.Activation("sigmoid")'),
     "tanh": plain("nn.Tanh()", 'layers.Activation("tanh")'),
     "scaled_tanh": scaled_tanh,

@@ -29,6 +29,16 @@ CASES = {
     ),
     "transposed": (node("conv_transpose"), (3, 2, 5, 4), lambda x: x.transpose(3, 2, 0, 1)),
     "dense": (node("dense"), (4, 5), lambda x: x.T),
+    "heads": (
+        node("einsum_dense", equation="abc,cde->abde"),
+        (4, 2, 3),
+        lambda x: x.reshape(4, 6).T,
+    ),
+    "from heads": (
+        node("einsum_dense", equation="abcd,cde->abe"),
+        (2, 3, 4),
+        lambda x: x.reshape(6, 4).T,
+    ),
     "embedding": (node("embedding"), (4, 5), lambda x: x),
 }
 

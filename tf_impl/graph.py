@@ -895,6 +895,7 @@ def install() -> None:
     backend = keras.src.backend.nn
     backend.conv = around(backend.conv)
     backend.conv_transpose = around(backend.conv_transpose)
+    backend.max_pool = of_volumes(backend.max_pool)
 
 
 def recognised() -> list[Callable[..., Any]]:
@@ -965,6 +966,37 @@ def channels_first_on_cpu() -> Iterator[None]:
         yield
     finally:
         ON_CPU.pop()
+
+
+def of_volumes(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keras' maximum over windows, in float64 of volumes, too, where TensorFlow has none.
+
+    The largest of a box is the largest of its planes' largest: planes first, then along the depth.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        given = bound(function, args, kwargs)
+        x = given["inputs"]
+        if len(x.shape) != 5 or x.dtype not in (tf.float64, "float64") or not is_eager(x):
+            return function(*args, **kwargs)
+        last = (given["data_format"] or keras.config.image_data_format()) == "channels_last"
+        x = x if last else tf.transpose(x, (0, 2, 3, 4, 1))
+        size, step = (
+            (n,) * 3 if isinstance(n, int) else tuple(n)
+            for n in (given["pool_size"], given["strides"] or given["pool_size"])
+        )
+        n, depth, *plane, channels = x.shape
+        more = {"padding": given["padding"], "data_format": "channels_last"}
+        x = tf.reshape(x, (n * depth, *plane, channels))
+        x = function(x, size[1:], step[1:], **more)
+        _, rows, columns, _ = x.shape
+        x = tf.reshape(x, (n, depth, rows * columns, channels))
+        x = function(x, (size[0], 1), (step[0], 1), **more)
+        x = tf.reshape(x, (n, x.shape[1], rows, columns, channels))
+        return x if last else tf.transpose(x, (0, 4, 1, 2, 3))
+
+    return call
 
 
 def around(function: Callable[..., Any]) -> Callable[..., Any]:

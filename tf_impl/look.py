@@ -261,7 +261,7 @@ def prefers_last(model: layers.Layer) -> bool:
 
 
 def to_last(shape: Sequence[int], last: bool) -> tuple[int, ...] | None:
-    return (0, 2, 3, 1) if last and len(shape) == 3 else None
+    return (0, *range(2, len(shape) + 1), 1) if last and len(shape) in (3, 4) else None
 
 
 def orient_one(
@@ -270,7 +270,7 @@ def orient_one(
     """One input: as it is given, or with its channels last, whichever the model takes."""
     rank = len(given)
     ways: list[tuple[int, ...] | None] = [None]
-    if rank in (2, 3):
+    if rank in (2, 3, 4):
         ways.append((0, *range(2, rank + 1), 1))
     fits = [axes for axes in ways if accepts(expected, turned(given, axes))]
     if not fits:

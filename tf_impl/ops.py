@@ -334,8 +334,13 @@ def cropping(a: Any, x: Any, y: Any, last: bool) -> Settings:
 
 
 def upsample(a: Any, x: Any, y: Any, last: bool) -> Settings:
+    """To a size, as PyTorch says it; TensorFlow's pixels have their centres in the middle."""
+    form = getattr(a, "data_format", "channels_last")
     mode = getattr(a, "interpolation", "nearest")
-    return dict(size=wide(a.size, len(x.shape) - 2), mode=mode)
+    if mode == "nearest" and isinstance(a, layers.Resizing):
+        mode = "nearest-exact"  # PyTorch's word: what lies under a pixel's centre
+    antialias = bool(getattr(a, "antialias", False))
+    return dict(size=spatial(y.shape, form), mode=mode, align_corners=False, antialias=antialias)
 
 
 def rescale(a: Any, x: Any, y: Any, last: bool) -> Settings:
@@ -384,6 +389,7 @@ LAYERS: dict[type, tuple[str, Reader]] = {
     **{getattr(layers, f"ZeroPadding{n}D"): ("pad", zero_padding) for n in (1, 2, 3)},
     **{getattr(layers, f"Cropping{n}D"): ("crop", cropping) for n in (1, 2, 3)},
     **{getattr(layers, f"UpSampling{n}D"): ("upsample", upsample) for n in (1, 2, 3)},
+    layers.Resizing: ("upsample", upsample),
     **{getattr(layers, f"SpatialDropout{n}D"): ("spatial_dropout", dropout) for n in (1, 2, 3)},
     layers.Dense: ("dense", dense),
     layers.EinsumDense: ("dense", einsum_dense),
@@ -607,6 +613,17 @@ def f_layer_norm(a: Arguments, y: Any, last: bool) -> Settings:
     return dict(eps=number(a["epsilon"]), axes=canonical_axes(a["axis"], len(y.shape), last))
 
 
+def f_attention(a: Arguments, y: Any, last: bool) -> Settings:
+    """The scale is 1 / sqrt(width) unless given."""
+    scale = a.get("scale")
+    return dict(
+        causal=bool(a.get("is_causal", False)),
+        scale=float(a["query"].shape[-1]) ** -0.5 if scale is None else number(scale),
+        masked=a.get("mask") is not None or a.get("bias") is not None,
+        heads_last=True,  # (N, places, heads, width), where PyTorch's are (N, heads, places, width)
+    )
+
+
 def f_clip(a: Arguments, y: Any, last: bool) -> Settings:
     return dict(low=plain(a["x_min"]), high=plain(a["x_max"]))
 
@@ -674,7 +691,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[Arguments, Any, bool], Settings]]] = {
     "adaptive_average_pool": ("adaptive_avg_pool", f_adaptive),
     "batch_normalization": ("batch_norm", f_batch_norm),
     "layer_normalization": ("layer_norm", f_layer_norm),
-    "dot_product_attention": ("attention", empty),
+    "dot_product_attention": ("attention", f_attention),
     "einsum": ("einsum", lambda a, y, last: dict(equation=str(a["subscripts"]))),
     "stop_gradient": ("detach", empty),
     "cast": ("cast", lambda a, y, last: dict(dtype=str(a["dtype"]))),

@@ -182,7 +182,7 @@ def numbers(arrays: Mapping[str, Array]) -> int:
 
 def write(seen: Seen, order: Order, arrays: Mapping[str, Array], path: Path) -> None:
     """The target's own file, written by its framework."""
-    given = seen.room.save("carried", arrays)
+    given = seen.room.save("carried", arrays, order.target)
     load = seen.room.load(order.target, dtype_of(arrays))
     seen.room.workers[order.target].ask(
         SaveJob(load, given, seen.room.probe(), str(path.absolute()))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from itertools import permutations
 from math import prod
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.graph import Graph, Moves, Node, moved
-from compare.ports.orders import FLATTENS, between, feature_orders, flattened
+from compare.ports.orders import FLATTENS, MAPS, between, feature_orders, flattened
 from compare.ports.pairing import Net, Pairs
 
 Array = NDArray[Any]
@@ -119,7 +120,8 @@ def neighbours(torch: Net, keras: Net, cuts: Cuts) -> Iterator[Cut]:
     """
     ours: dict[tuple[str, ...], list[Node]] = {}
     for node in torch.graph.nodes:
-        ours.setdefault(origins(torch, node, None), []).append(node)
+        if not node.virtual:
+            ours.setdefault(origins(torch, node, None), []).append(node)
     theirs: dict[tuple[str, ...], list[Node]] = {}
     for node in keras.graph.nodes:
         if node.virtual or node.kind in THROUGH:
@@ -138,11 +140,41 @@ def neighbours(torch: Net, keras: Net, cuts: Cuts) -> Iterator[Cut]:
             continue
         if not alike and len(free) != 1 + len(rivals(keras, node, reads, cuts)):
             continue
-        other = (alike or free)[0]  # of several alike the first, as they ran
-        for mine, yours in zip(other.writes, node.writes, strict=False):
-            moves = likely(keras.graph, torch.graph, cuts, yours, mine)
-            if moves is not None and cuts.free(mine, yours):
-                yield Cut(mine, yours, moves, "neighbours")
+        ours_on, theirs_on = [(alike or free)[0]], [node]  # of several alike the first, as they ran
+        if not alike:
+            ours_on, theirs_on = (
+                chain(torch, free[0], cuts.by_torch),
+                chain(keras, node, cuts.by_keras),
+            )
+        for mine, yours in in_step(ours_on, theirs_on):
+            for value, other in zip(mine.writes, yours.writes, strict=False):
+                moves = likely(keras.graph, torch.graph, cuts, other, value)
+                if moves is not None and cuts.free(value, other):
+                    yield Cut(value, other, moves, "neighbours")
+
+
+def chain(net: Net, node: Node, cut: Collection[str]) -> list[Node]:
+    """A node and those after it that read nothing else, up to the next cut."""
+    found = [node]
+    while len(found[-1].writes) == 1:
+        after = net.readers.get(found[-1].writes[0], [])
+        if len(after) != 1 or len(after[0].reads) != 1 or any(v in cut for v in after[0].writes):
+            break
+        found.append(after[0])
+    return [n for n in found if n.kind not in THROUGH]
+
+
+def in_step(ours: Sequence[Node], theirs: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
+    """Nodes of two chains that stand for each other: those of one kind, and as many between."""
+    kinds, other = [node.kind for node in ours], [node.kind for node in theirs]
+    done = [0, 0]
+    blocks = SequenceMatcher(None, kinds, other, autojunk=False).get_matching_blocks()
+    for i, j, size in blocks:
+        between = ours[done[0] : i], theirs[done[1] : j]
+        if len(between[0]) == len(between[1]):
+            yield from zip(*between, strict=True)
+        yield from zip(ours[i : i + size], theirs[j : j + size], strict=True)
+        done = [i + size, j + size]
 
 
 def rivals(keras: Net, node: Node, reads: tuple[str, ...], cuts: Cuts) -> list[Node]:
@@ -364,13 +396,14 @@ def flatten_order(keras: Graph, torch: Graph, cuts: Cuts, theirs: str, ours: str
     if node is None or mine is None or not {node.kind, mine.kind} <= FLATTENS:
         return None
     cut = cuts.by_keras.get(node.reads[0]) if node.reads else None
-    if cut is None or mine.reads[:1] != (cut.torch,) or len(keras.shapes[node.reads[0]]) != 3:
+    shape = keras.shapes[node.reads[0]] if node.reads else ()
+    if cut is None or mine.reads[:1] != (cut.torch,) or len(shape) not in MAPS:
         return None
-    axes = (
-        cut.moves[0][1] if len(cut.moves) == 1 and cut.moves[0][0] == "transpose" else (0, 1, 2, 3)
-    )
-    labels = tuple(axes.index(j + 1) - 1 for j in range(3))
-    return between(flattened(keras.shapes[node.reads[0]], labels), None) or ()
+    plain = tuple(range(len(shape) + 1))
+    turn = len(cut.moves) == 1 and cut.moves[0][0] == "transpose"
+    axes = cut.moves[0][1] if turn else plain
+    labels = tuple(axes.index(j + 1) - 1 for j in range(len(shape)))
+    return between(flattened(shape, labels), None) or ()
 
 
 def by_rank(keras: Shape, torch: Shape, graph: Graph) -> Moves | None:
@@ -385,7 +418,7 @@ def by_rank(keras: Shape, torch: Shape, graph: Graph) -> Moves | None:
 
 def same_work(a: str, b: str) -> bool:
     """Whether the two kinds may stand for one computation."""
-    return a == b or "block" in (a, b) or {a, b} <= {"conv", "dense", "matmul"}
+    return a == b or "block" in (a, b) or {a, b} <= {"conv", "dense", "einsum_dense", "matmul"}
 
 
 def held(node: Node) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,17 +61,25 @@ def tell(seen: Seen) -> Told:
     culprits = unique([c for c in found if c.cause.id != KNOWN])
     checks = [without_known(check, judgement, known) for check in judgement.checks]
     repairs = [repair for c in culprits for repair in c.cause.repairs]
-    residual = run_repaired(seen, repairs) if repairs else None
+    exact = [repair for c in known for repair in c.cause.repairs]
+    residual = run_repaired(seen, [*repairs, *exact]) if repairs else None
     return Told(judgement, culprits, known, checks, residual, len(repairs))
 
 
 def unique(culprits: list[Culprit]) -> list[Culprit]:
-    """A bias that one side has alone is seen at rung 0 and again in its numbers: told once."""
+    """What one side has alone, as a bias, is seen at rung 0 and again in its numbers: told once."""
     told = {(c.fault.keras, c.cause.id) for c in culprits if c.fault.rung != 0}
     same = {"bias": ("bias-extra", "bias-missing")}
+    shared = {
+        name for c in culprits if c.cause.id == "layer-shared" for name in c.cause.keras.split(", ")
+    }
+    culprits = [
+        c for c in culprits if c.fault.rung != 0 or c.fault.torch or c.fault.keras not in shared
+    ]
     kept = []
     for c in culprits:
-        again = [(c.fault.keras, id) for id in same.get(c.cause.id or "", ())]
+        ids = same.get(c.cause.id or "", (c.cause.id,))
+        again = [(c.fault.keras, id) for id in ids]
         if c.fault.rung != 0 or not told & set(again):
             kept.append(c)
     return kept
@@ -81,7 +89,10 @@ def without_known(check: Check, judgement: Judgement, known: Sequence[Culprit]) 
     """A check whose only faults are known differences has none."""
     rungs = {1, 3} if check.id == "forward" else {check.rung}
     mine = [fault for fault in judgement.faults if fault.rung in rungs]
-    if not mine or {id(f) for f in mine} - {id(c.fault) for c in known}:
+    left = [f for f in mine if id(f) not in {id(c.fault) for c in known}]
+    if left and len(left) < len(mine):
+        return replace(check, detail=left[0].detail)
+    if not mine or left:
         return check
     largest = max(c.fault.error or 0.0 for c in known)
     detail = f"known differences alone: {len(mine)} parts, at most {largest:.1e}"
@@ -114,6 +125,7 @@ def of(seen: Seen, arguments: Sequence[str]) -> Document:
     told = tell(seen)
     verdict = worst_of(told, seen.request)
     folders = reproduced(seen, [c.fault for c in told.culprits if c.cause.id is None])
+    known = {(c.fault.torch, c.fault.keras) for c in told.known}
     document = {
         "schema_version": 1,
         "command": ["compare", *arguments],
@@ -125,7 +137,7 @@ def of(seen: Seen, arguments: Sequence[str]) -> Document:
         "run": str(seen.room.folder),
         "seed": seen.request.seed,
         "backends": {side: backend(seen, side) for side in SIDES},
-        "layers": [row | {"verdict": row_verdict(row)} for row in told.judgement.rows],
+        "layers": [row | {"verdict": row_verdict(row, known)} for row in told.judgement.rows],
         "pairs": [
             {"torch": p.torch.node.name, "keras": p.keras.node.name, "evidence": list(p.evidence)}
             for p in seen.pairs.pairs
@@ -204,8 +216,10 @@ def prod_of(shape: tuple[int, ...]) -> int:
     return total
 
 
-def row_verdict(row: Document) -> str:
-    """Of one part's numbers."""
+def row_verdict(row: Document, known: Collection[tuple[str, str]]) -> str:
+    """Of one part's numbers; what right ports show too is rounding."""
+    if (row["torch"], row["keras"]) in known:
+        return str(Verdict.ROUNDING.value)
     errors = [row["forward"]["float64"] or 0.0, row["gradient"]["float64"] or 0.0]
     if max(errors) > max(1e-10, row["allowed"]):
         return str(Verdict.DIFFERENT.value)

@@ -17,6 +17,7 @@ from math import prod
 from common.graph import Graph, Node
 
 PRODUCTS = {"conv", "conv_transpose", "dense", "matmul", "separable_conv"}
+WHOLE_ATTENTION = "multi_head_attention_forward"  # of PyTorch, which holds all its projections
 VIEWS = {"reshape", "flatten", "identity", "transpose"}  # of a tensor: the same numbers
 
 
@@ -53,6 +54,7 @@ def blocks(graph: Graph, nodes: list[Node]) -> list[Node]:
     result: list[Node] = []
     for path, run in runs(nodes):
         own = path not in inner and path != "" and len(run) > 1
+        own = own and all(node.kind != WHOLE_ATTENTION for node in run)  # taken in parts
         if own and not all(node.kind in LAYERS for node in run):
             result += whole(graph, nodes, path, run)
         else:

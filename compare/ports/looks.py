@@ -21,6 +21,7 @@ from common.errors import DataError
 from common.graph import Graph
 from common.job import Load, LookJob, Repair, ReplayJob, Unit
 from compare.folder import read_json, write_json
+from compare.ports import parts
 from compare.ports.fold import folded
 from compare.ports.pairing import Net
 from compare.workers import Worker
@@ -98,6 +99,8 @@ class Room:
     folder: Path
     loads: Mapping[str, Load]
     workers: Mapping[str, Worker] = field(default_factory=dict)
+    splits: dict[str, dict[str, int]] = field(default_factory=dict)  # of layers, by side
+    graphs: dict[str, Graph] = field(default_factory=dict)  # as they were seen last
 
     def lower(self, side: str, why: str) -> None:
         """From now on a side that cannot run in float64 runs in float32 in its place."""
@@ -118,7 +121,9 @@ class Room:
         if not path.exists():
             self.ask(side, path, LookJob(self.load(side, dtype), self.probe(), str(path), **job))
         arrays, note = tensors.opened(path)
-        return Look(folded(Graph.from_note(note)), arrays)
+        graph = parts.parted(folded(Graph.from_note(note)), self.splits.get(side, {}), side)
+        self.graphs[side] = graph
+        return Look(graph, parts.in_pieces(arrays, graph, side))
 
     def replay(
         self,
@@ -139,7 +144,8 @@ class Room:
                 load, tuple(units), str(source.absolute()), str(path), training, repairs
             )
             write_json(failed, self.ask(side, path, job).get("failed", {}))
-        return Replay(tensors.opened(path)[0], read_json(failed))
+        arrays = parts.in_pieces(tensors.opened(path)[0], self.graphs[side], side)
+        return Replay(arrays, read_json(failed))
 
     def ask(self, side: str, path: Path, job: LookJob | ReplayJob) -> dict[str, Any]:
         if side not in self.workers:
@@ -155,9 +161,14 @@ class Room:
     def probe(self) -> str:
         return str((self.folder / "probe.safetensors").absolute())
 
-    def save(self, name: str, arrays: Mapping[str, Array]) -> str:
-        """Leaves arrays in the folder; their path, for a worker."""
+    def given(self, side: str, path: str) -> Mapping[str, Array]:
+        """The tensors of a file, by their parts where the port's layers are taken so."""
+        return parts.in_pieces(tensors.load(Path(path)), self.graphs[side], side)
+
+    def save(self, name: str, arrays: Mapping[str, Array], side: str = "") -> str:
+        """Leaves arrays in the folder, tensors of a `side` whole; their path, for a worker."""
         path = self.folder / f"{name}.safetensors"
+        arrays = parts.joined(arrays, side) if side else arrays
         if not path.exists():
             tensors.save(path, {key: np.ascontiguousarray(x) for key, x in arrays.items()})
         return str(path.absolute())

@@ -34,28 +34,62 @@ def feature_orders(graph: Graph, torch: bool) -> dict[str, Array]:
     """Value -> the canonical index of each of its features, where that is not their own order."""
     labels: dict[str, Labels] = {}
     orders: dict[str, Array] = {}
-    own: Labels = (0, 1, 2) if torch or graph.channels == "first" else (1, 2, 0)
+    first = torch or graph.channels == "first"
     for value, shape in graph.shapes.items():
-        if value.startswith("input:") and len(shape) == 3:
-            labels[value] = own
+        if value.startswith("input:") and len(shape) in MAPS:
+            labels[value] = own_labels(len(shape), first)
     for node in graph.nodes:
         for value in node.writes:
             shape = graph.shapes[value]
-            if len(shape) == 3:
+            if len(shape) in MAPS:
+                own = own_labels(len(shape), first)
                 labels[value] = map_labels(graph, node, labels, own)
             elif len(shape) == 1:
                 order = feature_order(graph, node, shape[0], labels, orders, torch)
                 if order is not None and not np.array_equal(order, np.arange(len(order))):
                     orders[value] = order
-    return orders
+    return unflattened(graph, orders, first)
+
+
+MAPS = (3, 4)  # axes of maps and of volumes, channels among them
+
+
+def own_labels(rank: int, first: bool) -> Labels:
+    """Of maps as a port has them, channels first or last."""
+    return (0, *range(1, rank)) if first else (*range(1, rank), 0)
+
+
+def unflattened(graph: Graph, orders: dict[str, Array], first: bool) -> dict[str, Array]:
+    """With the features that become maps: what makes them has them in the order of the maps."""
+    found = dict(orders)
+    turns = {node.reads[0]: node for node in graph.nodes if node.kind == "transpose" and node.reads}
+    for node in reversed(graph.nodes):
+        if len(node.writes) != 1 or not node.reads:
+            continue
+        value, made = node.reads[0], graph.shapes[node.writes[0]]
+        shape = graph.shapes.get(value, ())
+        if len(shape) != 1 or value in found:
+            continue
+        if node.kind in FLATTENS and len(made) in MAPS and prod(made) == prod(shape):
+            labels = own_labels(len(made), first)
+            turn = turns.get(node.writes[0])
+            axes = tuple(turn.settings.get("axes", ())) if turn is not None else ()
+            if len(axes) == len(made) + 1 and axes[0] == 0:  # turned before anything reads them
+                labels = tuple(labels[axes.index(i + 1) - 1] for i in range(len(made)))
+            order = flattened(made, labels)
+            if not np.array_equal(order, np.arange(len(order))):
+                found[value] = order
+        elif node.kind in PLACEWISE and made == shape and node.writes[0] in found:
+            found[value] = found[node.writes[0]]
+    return found
 
 
 def map_labels(graph: Graph, node: Node, labels: dict[str, Labels], own: Labels) -> Labels:
     """Of maps that a node makes."""
-    before = next((labels[v] for v in node.reads if v in labels), own)
+    before = next((labels[v] for v in node.reads if len(labels.get(v, ())) == len(own)), own)
     if node.kind == "transpose":
         axes = tuple(node.settings.get("axes", ()))
-        if len(axes) == 4 and axes[0] == 0:
+        if len(axes) == len(own) + 1 and axes[0] == 0:
             return tuple(before[i - 1] for i in axes[1:])
     return before if node.kind in KEEPS_MAPS else own
 
@@ -73,10 +107,11 @@ def feature_order(
     if not reads:
         return None
     shape = graph.shapes[reads[0]]
-    if node.kind in FLATTENS and len(shape) == 3 and prod(shape) == count and prod(shape) > 1:
-        told = labels.get(reads[0], (0, 1, 2))
-        if not torch and node.kind == "flatten" and told == (0, 1, 2):
-            told, shape = (1, 2, 0), (shape[1], shape[2], shape[0])  # Keras turns them by itself
+    if node.kind in FLATTENS and len(shape) in MAPS and prod(shape) == count and prod(shape) > 1:
+        first = own_labels(len(shape), True)
+        told = labels.get(reads[0], first)
+        if not torch and node.kind == "flatten" and told == first:
+            told, shape = own_labels(len(shape), False), (*shape[1:], shape[0])  # by itself
         return flattened(shape, told)
     if node.kind in PLACEWISE and shape == (count,):
         return next((orders[v] for v in reads if v in orders), None)
@@ -91,7 +126,7 @@ def feature_order(
 
 def flattened(shape: tuple[int, ...], labels: Labels) -> Array:
     """Canonical index of each number of maps of this shape, whose axes have these labels."""
-    canonical = tuple(shape[labels.index(i)] for i in range(3))
+    canonical = tuple(shape[labels.index(i)] for i in range(len(labels)))
     places = np.arange(prod(shape)).reshape(canonical)
     return places.transpose(labels).ravel()
 

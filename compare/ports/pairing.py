@@ -24,7 +24,7 @@ from common.graph import Graph, Node, Step
 Array = NDArray[Any]
 GAP = -1.0  # what a layer without a partner costs
 SHAPE, KIND, LIKE = 6.0, 4.0, 1.0  # what the same shapes, the same kind, a related kind speak
-CONV, DENSE = ("conv", "conv_transpose"), ("dense", "matmul", "embedding")
+CONV, DENSE = ("conv", "conv_transpose"), ("dense", "einsum_dense", "matmul", "embedding")
 NORMS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
 COMMUTE = {"add", "multiply", "maximum", "minimum"}
 IN_ORDER = ("weight", "bias", "scale", "shift", "mean", "var")
@@ -43,10 +43,11 @@ class Holder:
     before: frozenset[tuple[object, ...]] = frozenset()  # what the holders read by it are like
     after: frozenset[tuple[object, ...]] = frozenset()
     then: frozenset[str] = frozenset()  # kinds of what comes next, up to the next holders
+    duty: str = ""  # in an attention: "query", "key" or "value"
 
     @property
     def like(self) -> tuple[object, ...]:
-        return self.node.kind, tuple(sorted(self.shapes.items()))
+        return self.node.kind, tuple(sorted(self.shapes.items())), self.duty
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,7 @@ def holders(graph: Graph, first: bool) -> list[Holder]:
             frozenset(known[n].like for n in near_before[name]),
             frozenset(known[n].like for n in near_after[name]),
             frozenset(following(net, h.node, known)),
+            duty(net, h.node),
         )
         for name, h in known.items()
     }
@@ -263,6 +265,55 @@ def following(net: Net, node: Node, known: Mapping[str, Holder]) -> set[str]:
         else:
             stack += net.targets(other)
     return found
+
+
+def duty(net: Net, node: Node) -> str:
+    """What a layer makes for an attention, by where it goes; nothing where it goes elsewhere."""
+    if "duty" in node.settings or node.kind not in ("dense", "einsum_dense") or not node.writes:
+        return str(node.settings.get("duty", ""))
+    value, part = node.writes[0], node.settings.get("part")
+    for _ in range(len(net.graph.nodes)):
+        readers = net.readers.get(value, [])
+        if part is not None and len(readers) > part and {r.kind for r in readers} == {"slice"}:
+            value, part = readers[part].writes[0], None
+            continue
+        if len(readers) != 1:
+            return ""
+        (reader,) = readers
+        if part is not None and len(reader.writes) > part and len(reader.writes) > 1:
+            value, part = reader.writes[part], None
+        elif reader.kind == "attention":
+            place = reader.reads.index(value)
+            return ("query", "key", "value")[place] if place < 3 else ""
+        elif reader.kind in ("matmul", "einsum") and len(reader.reads) == 2:
+            return duty_in_product(net, reader, value)
+        elif len(reader.writes) == 1 and (
+            (reader.kind in {*PASSING, "multiply", "divide", "slice"} and len(reader.reads) == 1)
+            or (part is not None and reader.kind == "concat")
+        ):
+            value = reader.writes[0]
+        else:
+            return ""
+    return ""
+
+
+def duty_in_product(net: Net, product: Node, value: str) -> str:
+    """Of one factor: queries lie along the rows of what a softmax reads, keys along its columns."""
+    place, ahead = product.reads.index(value), product
+    for _ in range(4):  # a scale, a mask
+        readers = net.readers.get(ahead.writes[0], [])
+        if len(readers) != 1:
+            return "value" if place == 1 else ""
+        ahead = readers[0]
+        if ahead.kind == "softmax":
+            break
+    if ahead.kind != "softmax":
+        return "value"
+    equation = str(product.settings.get("equation", "")).replace(" ", "")
+    if "->" not in equation:
+        return ("query", "key")[place]
+    factors, _, made = equation.partition("->")
+    return "key" if made[-1] in factors.split(",")[place] else "query"
 
 
 PASSING = {"identity", "dropout", "flatten", "reshape", "pad", "transpose"}
@@ -319,6 +370,16 @@ def to_torch(node: Node, role: str, shape: tuple[int, ...]) -> tuple[Step, ...]:
     (in, out, h, w); dense (in, out) -> (out, in). What is one number a channel stays.
     """
     n = len(shape)
+    if node.kind == "einsum_dense":  # (in, heads, each), (heads, each, out): what is summed first
+        given, weight = str(node.settings["equation"]).partition("->")[0].split(",")
+        summed = sum(letter in given for letter in weight)
+        if role != "weight":
+            return (("reshape", (-1,)),) if n > 1 else ()
+        if all(letter in given for letter in weight[:summed]):
+            sizes = prod(shape[:summed]), prod(shape[summed:])
+            turn = ("transpose", (1, 0))
+            return (("reshape", sizes), turn) if n > 2 else (turn,)
+        return ()
     if role != "weight":
         spread = n > 1 and prod(shape) == shape[-1]  # (1, 1, C): one number a channel
         return (("reshape", (-1,)),) if spread and node.kind == "prelu" else ()
@@ -385,7 +446,7 @@ def second_chance(
 def score(t: Holder, k: Holder, names: bool) -> float:
     """How much speaks for the pair; far below two gaps where it cannot be one."""
     known = kinds(t.node.kind, k.node.kind)
-    if not known:
+    if not known or (t.duty and k.duty and t.duty != k.duty):
         return 4 * GAP
     main = shared_role(t, k)
     same = main is not None and t.shapes[main] == k.shapes[main]
@@ -401,7 +462,7 @@ def score(t: Holder, k: Holder, names: bool) -> float:
 
 def kinds(a: str, b: str) -> float:
     """How much the kinds alone speak for a pair; 0: it is none."""
-    if a == b:
+    if a == b or {a, b} == {"dense", "einsum_dense"}:
         return KIND
     if "block" in (a, b):  # a layer of somebody's own may be any
         return LIKE

@@ -10,7 +10,7 @@ report says.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,19 +61,23 @@ def measured(seen: Seen) -> Short:
     source = seen.room.path("torch", "look-float64")
     names = frozenset(formats)
     nudged = seen.room.save("nudged", nudge(seen, formats))
+    lighter = {"torch": seen.torch_units(False, names), "keras": seen.units(False, names)}
     units = {"torch": seen.torch_units(True, names), "keras": seen.units(True, names)}
+    for side, both_ways in units.items():  # with what they make
+        pairs = zip(both_ways, lighter[side], strict=True)
+        units[side] = [replace(unit, targets=own.targets) for unit, own in pairs]
     moved = [
         (side, seen.room.replay(side, "nudged-float64", units[side], type(source)(nudged)))
         for side in SIDES
     ]
-    lighter = {"torch": seen.torch_units(False, names), "keras": seen.units(False, names)}
     moved += [
         (side, seen.room.replay(side, "same-float32", lighter[side], source, "float32"))
         for side in SIDES
     ]
     found = {}
     for name, form in formats.items():
-        apart = [gaps(plain[side], other, name) for side, other in moved]
+        looks = {"torch": seen.torch, "keras": seen.keras}
+        apart = [gaps(looks[side], plain[side], other, name) for side, other in moved]
         found[name] = Allowed(
             form,
             SHORT_UNITS * max(HALF_A_PLACE[form], *(forward for forward, _ in apart)),
@@ -124,14 +128,15 @@ def nudge(seen: Seen, formats: Mapping[str, str]) -> dict[str, Array]:
     return found
 
 
-def gaps(plain: Replay, other: Replay, name: str) -> tuple[float, float]:
+def gaps(look: Look, plain: Replay, other: Replay, name: str) -> tuple[float, float]:
     """How far a part moved, and its gradients; nothing where it was not run."""
     forward = gradient = 0.0
     before = plain.by_unit.get(name, {})
     for key, array in other.by_unit.get(name, {}).items():
-        if key not in before or not np.any(before[key]):
+        was = before[key] if key in before else look.arrays.get(key)
+        if was is None or not np.any(was):
             continue
-        gap = min(relative_error(array, before[key]), SHORT_LARGEST)
+        gap = min(relative_error(array, was), SHORT_LARGEST)
         if key.startswith("value:"):
             forward = max(forward, gap)
         else:

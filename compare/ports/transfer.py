@@ -128,6 +128,9 @@ class Orders:
         moves = to_torch(theirs.node, role, shape)
         if "block" in (ours.node.kind, theirs.node.kind):
             moves = as_usual(theirs.node, role, shape, due)
+        made = self.made(ours.node, theirs.node)
+        if made and role in ("weight", "bias") and "weight" in ours.tensors:
+            moves = (*moves, *along_first(made, len(due)))
         order = self.order(ours.node, theirs.node)
         count = len(order[0][1]) if order else 0
         columns = ours.node.kind in ("dense", "matmul", "block") and role == "weight"
@@ -142,6 +145,19 @@ class Orders:
         if theirs.reads[0] in self.measured:
             return self.measured[theirs.reads[0]]
         return between(self.theirs.get(theirs.reads[0]), self.ours.get(ours.reads[0]))
+
+    def made(self, ours: Node, theirs: Node) -> Moves:
+        """Of the features that a dense layer of both makes, which may become maps."""
+        if not {ours.kind, theirs.kind} <= {"dense", "matmul"}:
+            return ()
+        return between(self.theirs.get(theirs.writes[0]), self.ours.get(ours.writes[0]))
+
+
+def along_first(order: Moves, rank: int) -> Moves:
+    """An order of the last axis made one of the first."""
+    axes = (rank - 1, *range(rank - 1))
+    turn: Moves = (("transpose", (*range(1, rank), 0)),) if rank > 1 else ()
+    return (*turn, *order, *((("transpose", axes),) if rank > 1 else ()))
 
 
 def as_usual(node: Node, role: str, shape: tuple[int, ...], due: tuple[int, ...]) -> Moves:

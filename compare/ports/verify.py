@@ -25,7 +25,7 @@ from common.graph import Moves, back, fed, moved, noise
 from common.job import Load, Unit
 from compare.evidence import relative_error
 from compare.folder import RunFolder, read_json, write_json
-from compare.ports import cuts, pairing, transfer
+from compare.ports import cuts, pairing, parts, transfer
 from compare.ports.cuts import Cut, Cuts, Part, part
 from compare.ports.folded import Folded, take_out
 from compare.ports.looks import SIDES, Look, Replay, Room, both
@@ -89,7 +89,7 @@ class Seen:
         """Side -> its tensors by its own names, in its own axes."""
         return {
             side: self.first[side].held()
-            | (tensors.load(Path(self.given[side])) if side in self.given else {})
+            | dict(self.room.given(side, self.given[side]) if side in self.given else {})
             for side in SIDES
         }
 
@@ -113,6 +113,9 @@ class Seen:
         """Where a tensor lies: a file, and its key there."""
         if name in self.names_given[side]:
             return self.given[side], name
+        if parts.PART.match(name):
+            pieces = {n: x for n, x in self.held[side].items() if parts.PART.match(n)}
+            return self.room.save(f"parts-{side}", pieces), name
         return str(self.room.path(side, "survey").absolute()), f"tensor:{name}"
 
     @cached_property
@@ -370,12 +373,23 @@ def seen(request: Request, room: Room) -> Seen:
     probe(request, room)
     first = both(lambda side: room.look(side, "survey", "float32", values=False))
     graphs = {side: look.graph for side, look in first.items()}
-    trained = {side: look.held() for side, look in first.items()} if request.weights else None
+    trained = held_by(first) if request.weights else None
     pairs = pairing.paired(graphs["torch"], graphs["keras"], request.map, request.names, trained)
+    for _ in range(2):  # what is one layer here and several there; then the other way round
+        splits = parts.wanted(graphs["torch"], graphs["keras"], pairs)
+        if not any(splits.values()):
+            break
+        for side in SIDES:
+            room.splits[side] = room.splits.get(side, {}) | splits[side]
+        first = both(lambda side: room.look(side, "survey", "float32", values=False))
+        graphs = {side: look.graph for side, look in first.items()}
+        trained = held_by(first) if request.weights else None
+        known = request.map, request.names, trained
+        pairs = pairing.paired(graphs["torch"], graphs["keras"], *known)
     folded, unrounded = take_out(pairs, first) if request.weights else ([], {})
     moves = transfer.transfer(pairs, graphs["torch"], graphs["keras"])
     given = weights(request, room, first, pairs, moves)
-    given |= {side: room.save(f"unrounded-{side}", x) for side, x in unrounded.items()}
+    given |= {side: room.save(f"unrounded-{side}", x, side) for side, x in unrounded.items()}
     outputs = paired_outputs(graphs["torch"].outputs, graphs["keras"].outputs)
 
     def look(side: str) -> Look:
@@ -400,17 +414,22 @@ def seen(request: Request, room: Room) -> Seen:
     if measured:  # the Keras port hands features on otherwise than its layers tell
         moves = transfer.transfer(pairs, graphs["torch"], graphs["keras"], measured)
         ours = found.held["torch"]
-        theirs = tensors.load(Path(given["keras"])) | moves.to_keras(ours, graphs["keras"])
+        theirs = dict(room.given("keras", given["keras"])) | moves.to_keras(ours, graphs["keras"])
         theirs = {n: x.astype(np.float32) if x.dtype.kind == "f" else x for n, x in theirs.items()}
-        given["keras"] = room.save("given-keras-again", theirs)
+        given["keras"] = room.save("given-keras-again", theirs, "keras")
         again = room.look("keras", "look-float64-again", given=given["keras"], tensors=False)
         found = replace(found, moves=moves, keras=again)
-    if any(cut.why == "neighbours" for cut in found.cuts.found):
+    if any(cut.why in ("neighbours", "layers") for cut in found.cuts.found):
         relax(found)
     both(lambda side: found.torch_replayed if side == "torch" else found.replayed)
     both(look_float32)
     found.replayed_float32  # noqa: B018
     return found
+
+
+def held_by(looks: Mapping[str, Look]) -> dict[str, dict[str, Array]]:
+    """Side -> its tensors."""
+    return {side: look.held() for side, look in looks.items()}
 
 
 def known_environments(room: Room) -> dict[str, dict[str, Any]]:
@@ -433,7 +452,7 @@ def check(request: Request) -> None:
 
 
 def relax(found: Seen) -> None:
-    """Takes back cuts between operations of other kinds where it is better without them.
+    """Takes back cuts between operations of other kinds or sizes where it is better without them.
 
     Behind a fault numbers do not tell which values stand for each other. Where one port computes in
     two operations what the other does in one, or in another order, such a cut would be to blame.
@@ -452,8 +471,10 @@ def relax(found: Seen) -> None:
     doubtful = {
         cut.keras
         for cut in found.cuts.found
-        if cut.why == "neighbours"
-        and ours[cut.torch].kind != theirs[cut.keras].kind
+        if (
+            (cut.why == "neighbours" and ours[cut.torch].kind != theirs[cut.keras].kind)
+            or (cut.why in ("neighbours", "layers") and not found.same_size(cut))
+        )
         and cut.keras in found.parts
         and errs(found.replayed, cut.keras, cut)
     }
@@ -581,7 +602,7 @@ def weights(
     if request.weights:
         return {}
     drawn = draw(first["torch"], "torch", pairs, request.seed)
-    raw = room.save("drawn-torch", drawn)
+    raw = room.save("drawn-torch", drawn, "torch")
     calibrated = room.look(
         "torch", "calibrated", "float32", given=raw, calibrate=True, values=False
     )
@@ -592,8 +613,8 @@ def weights(
     carried = moves.to_keras(ours, first["keras"].graph)
     theirs = draw(first["keras"], "keras", pairs, request.seed, carried) | carried
     return {
-        "torch": room.save("given-torch", {n: ours[n] for n in drawn}),
-        "keras": room.save("given-keras", theirs),
+        "torch": room.save("given-torch", {n: ours[n] for n in drawn}, "torch"),
+        "keras": room.save("given-keras", theirs, "keras"),
     }
 
 

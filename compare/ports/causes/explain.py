@@ -7,7 +7,7 @@ setting differs, the catalogue of variants is tried. What nothing explains stays
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,12 +31,14 @@ from compare.ports.causes.narrow import (
     source_of,
     turned,
 )
+from compare.ports.causes.places import CUTS, by_constants, cut_elsewhere, other_scale
 from compare.ports.causes.settings import Work, by_settings, merged, numbers
 from compare.ports.causes.spoilt import (
     in_few_bits,
     in_short_format,
     known_constants,
     not_all_numbers,
+    scaled_in_float32,
 )
 from compare.ports.cuts import Cut, Part, part
 from compare.ports.fault import Fault
@@ -67,6 +69,9 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
     if fault.rung not in (1, 3) or fault.part not in seen.parts:
         return [Cause(before=fault.error)]
     with np.errstate(all="ignore"):
+        known = scaled_in_float32(seen, fault, number)
+        if known is not None:
+            return [known]
         middle = narrowed(seen, fault, number)
         if middle is None:
             return [Cause(before=fault.error)]
@@ -114,11 +119,26 @@ def between_both(
         return [spoilt]
     constants = known_constants(seen, middle, keras)
     if constants is not None:
-        return [constants]
+        alone = len(torch) == len(keras) == 1
+        return [
+            replace(constants, repairs=repaired(seen, middle, torch[0], keras[0]) if alone else ())
+        ]
+    affine = by_constants(seen, middle, torch, keras)
+    if affine is not None:
+        return [affine]
     if len(torch) == len(keras) == 1:
         found = one(seen, middle, torch[0], keras[0])
+        found = (
+            [cut_elsewhere(seen, middle, torch[0], keras[0])]
+            if found[0].id in (None, "other-layer")
+            and {torch[0].node.kind, keras[0].node.kind} <= CUTS
+            else found
+        )
         if found[0].id is not None and found[0].id != "other-layer":
             return found
+    scale = other_scale(seen, middle)
+    if scale is not None:
+        return [scale]
     known = in_short_format(seen, middle)
     if known is not None:
         return [known]
@@ -183,7 +203,8 @@ def missing(seen: Seen, middle: Middle, torch: Sequence[Work]) -> Cause:
         if happened.id is not None:
             id, phrase = happened.id, f"torch's {names}: what it reads {happened.phrase}"
     repairs: tuple[Repair, ...] = ()
-    if middle.reader is not None and all(computable(kind) for kind in kinds):
+    chain = all(len(w.node.reads) == 1 and not w.node.tensors for w in torch)
+    if middle.reader is not None and chain and all(computable(kind) for kind in kinds):
         ways = tuple(way_of(seen, middle, value) for value in middle.reader.reads)
         before = tuple((w.node.kind, w.settings) for w in torch)
         repairs = (Repair(middle.reader.name, reads=ways, before=before),)
@@ -237,12 +258,17 @@ def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
     if right is None or relative_error(right, middle.due) > max(RIGHT, middle.rounding):
         return [other_kind(middle, t, k, None)]
     repairs = repaired(seen, middle, ours, theirs)
+    if t.kind == k.kind == "concat":
+        return [replace(joined(seen, middle, ours, theirs), repairs=repairs)]
     if t.kind != k.kind:
         return [
             replace(other_kind(middle, t, k, relative_error(right, middle.due)), repairs=repairs)
         ]
     found = by_settings(seen, middle, ours, theirs, sources, own_t, own_k)
-    found = found or [by_catalogue(seen, middle, ours, "torch")]
+    found = found or apart_from_shared(seen, middle, ours, theirs, sources, own_t)
+    if not found:
+        cause = by_catalogue(seen, middle, ours, "torch")
+        found = [replace(cause, phrase=f"keras {cause.phrase}")] if cause.id else [cause]
     if found[0].id is None:
         return found
     return [replace(found[0], repairs=repairs), *found[1:]]
@@ -252,14 +278,69 @@ def repaired(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> tuple[Repa
     """The Keras operation done as PyTorch does it, in NumPy."""
     ways = tuple(way_of(seen, middle, value) for value in theirs.node.reads)
     held = {role: seen.tensor_file("torch", name) for role, name in ours.node.tensors.items()}
+    order = read_order(middle, (ours.pad or ours.node).reads, (theirs.pad or theirs.node).reads)
+    ways = tuple(ways[i] for i in order) if len(order) == len(ways) else ways
     makes = back(middle.cut.moves, (-1, *seen.keras.graph.shapes[middle.cut.keras]))
     if seen.keras.graph.shapes[middle.cut.keras] != shape_of(seen, middle.cut):
         makes = turned(middle.cut.moves)
     first, *others = theirs.node.ran  # the first computes it all, and the rest hand it on
-    own = Repair(first, ours.node.kind, ours.settings, held, ways, makes)
+    own = Repair(first, ours.node.kind, ours.settings, held, ways, order, makes)
     after = [Repair(name, "identity", reads=((),)) for name in others]
     pad = [Repair(theirs.pad.name, "identity", reads=((),))] if theirs.pad else []
     return (own, *after, *pad)
+
+
+def apart_from_shared(
+    seen: Seen,
+    middle: Middle,
+    ours: Work,
+    theirs: Work,
+    sources: Sequence[Array],
+    own: Mapping[str, Array],
+) -> list[Cause]:
+    """One port runs a layer again where the other has one of its own."""
+    t, k = ours.node, theirs.node
+    alone = [name for name in k.tensors.values() if name in seen.moves.keras]
+    if not alone or len(alone) < len(k.tensors):
+        return []
+    made = numbers(k.kind, theirs.settings, sources, own, middle.due)
+    after = relative_error(made, middle.due) if made is not None else np.inf
+    if after > FORWARD_FLOAT64:
+        return []
+    layer = t.layer or t.name
+    phrase = f"torch runs {layer} again, keras another layer, {k.layer or k.name}"
+    fix = {"keras": f"call the layer that stands for {layer} again", "torch": "use another layer"}
+    return [Cause("layer-shared", phrase, middle.error, after, (), ("layer-shared",), fix)]
+
+
+def read_order(middle: Middle, ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, ...]:
+    """Which of what Keras reads is PyTorch's first, second...; empty where that is not known."""
+    stand_for = [middle.local[v].torch if v in middle.local else "" for v in theirs]
+    if len(ours) < 2 or sorted(stand_for) != sorted(ours) or len(set(ours)) != len(ours):
+        return ()
+    return tuple(stand_for.index(v) for v in ours)
+
+
+def joined(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> Cause:
+    """The same values joined in another order, or along another axis."""
+    order = read_order(middle, ours.node.reads, theirs.node.reads)
+    if not order or order == tuple(sorted(order)):
+        return by_catalogue(seen, middle, ours, "torch")
+    x = [seen.torch.value(ours.node.reads[order.index(i)]) for i in range(len(order))]
+    made = numbers("concat", ours.settings, x, {}, middle.due)
+    if made is None or middle.made is None:
+        return Cause(before=middle.error)
+    after = relative_error(middle.made, made)
+    if after > FORWARD_FLOAT64:
+        return Cause(before=middle.error)
+    right = [theirs.node.reads[i] for i in order]
+    wrong = [ours.node.reads[order.index(i)] for i in range(len(order))]
+    fix = {"torch": f"join {', '.join(wrong)}", "keras": f"join {', '.join(right)}"}
+    phrase = f"keras joins {', '.join(theirs.node.reads)}, torch {', '.join(ours.node.reads)}"
+    return Cause("concat-order", phrase, middle.error, after, (), ("concat-order",), fix)
+
+
+POOLS = {"max_pool", "avg_pool", "global_avg_pool", "global_max_pool", "mean", "max"}
 
 
 def other_kind(middle: Middle, t: Node, k: Node, after: float | None) -> Cause:
@@ -267,7 +348,7 @@ def other_kind(middle: Middle, t: Node, k: Node, after: float | None) -> Cause:
     if t.kind == k.kind or "block" in (t.kind, k.kind):
         return Cause(before=middle.error)
     both = {t.kind, k.kind} <= ACTIVATIONS_OF_KIND
-    pools = {t.kind, k.kind} <= {"max_pool", "avg_pool", "global_avg_pool", "global_max_pool"}
+    pools = {t.kind, k.kind} <= POOLS
     id = "other-activation" if both else "max-for-mean" if pools else "other-layer"
     phrase = f"keras computes {k.kind} ({k.name}), torch {t.kind} ({t.name})"
     fix = {"keras": f"use {t.kind}", "torch": f"use {k.kind}"}

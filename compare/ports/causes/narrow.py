@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,14 @@ import numpy as np
 from common.graph import Moves, Node, back, moved
 from common.job import Unit
 from compare.evidence import relative_error
+from compare.known import KEPT_IN_FLOAT32
 from compare.ports.cuts import Cut, Part, by_rank, part, way_by_value, ways_between
 from compare.ports.fault import Fault
 from compare.ports.looks import Array, Look
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
 
+MANY = 100  # pairs of values that are tried for the end of a part
 STILL = {"identity", "dropout"}  # do nothing in evaluation
 
 
@@ -56,24 +59,47 @@ def narrowed(seen: Seen, fault: Fault, number: int) -> Middle | None:
         return piece(seen, local, mine.nodes, own.nodes, cut, made)
     inside, rounding = inner_values(seen, fault, number), seen.short.forward(fault.part, 0.0)
     for value in [v for node in own.nodes for v in node.writes if v != cut.keras]:
-        for candidate in [v for node in mine.nodes for v in node.writes if v != cut.torch]:
-            made_inside = inside.get(value)
+        made_inside = inside.get(value)
+        for candidate in [v for v in (*mine.sources, *made_by(mine)) if v != cut.torch]:
             moves = equal_way(made_inside, seen.torch.value(candidate), seen, rounding)
             if moves is not None:
                 local[value] = Cut(candidate, value, moves, "values")
+    local |= viewed(seen, mine, own, local)
     final = ending(seen, fault, number, cut, local)
     if final is None:
-        theirs = {c.torch: c for c in local.values()}
+        theirs = known_in_torch(seen, local)
         torch = part(seen.torch.net, cut.torch, theirs).nodes
         return piece(seen, local, torch, part(seen.keras.net, cut.keras, local).nodes, cut, made)
     value, candidate, after = final
     end = Cut(candidate, value, last_way(seen, value, candidate), "")
     if value in local:
         return misread(seen, local, own, end, after)
-    theirs = {c.torch: c for c in local.values()}
+    theirs = known_in_torch(seen, local)
     torch = part(seen.torch.net, candidate, theirs, itself=False).nodes
     keras = part(seen.keras.net, value, local).nodes
     return piece(seen, local, torch, keras, end, inside.get(value), after)
+
+
+def viewed(seen: Seen, mine: Part, own: Part, local: Mapping[str, Cut]) -> dict[str, Cut]:
+    """Of what Keras reads: PyTorch's same numbers in other axes, where its part turns them first.
+
+    And of what Keras turns first, PyTorch's numbers as they come in.
+    """
+    found = {}
+    turned = [
+        n.writes[0] for n in mine.nodes if n.kind in VIEWS and set(n.reads) <= {*mine.sources}
+    ]
+    for source in own.sources:
+        due = seen.torch.value(local[source].torch)
+        theirs = moved(due, back(local[source].moves, (-1, *seen.keras.graph.shapes[source])))
+        for value in turned:
+            moves = equal_way(theirs, seen.torch.value(value), seen)
+            if moves is not None and value not in {c.torch for c in local.values()}:
+                found[source] = Cut(value, source, moves, "values")
+    return found
+
+
+VIEWS = {"transpose", "reshape"}
 
 
 def alike_sources(seen: Seen, ours: Part, theirs: Part) -> bool:
@@ -148,11 +174,16 @@ def inner_values(seen: Seen, fault: Fault, number: int) -> dict[str, Array]:
     """What a part of Keras makes on its way, on PyTorch's numbers."""
     (unit,) = seen.units(False, frozenset([fault.part]))
     own = seen.parts[fault.part]
-    values = tuple(v for node in own.nodes for v in node.writes)
+    values = tuple(made_by(own))
     wanted = replace(unit, targets=values, gradients={})
     replay = seen.room.replay("keras", f"inside-{number}", [wanted], source_of(seen))
     left = replay.by_unit.get(unit.name, {})
     return {k.removeprefix("value:"): x for k, x in left.items() if k.startswith("value:")}
+
+
+def made_by(part: Part) -> list[str]:
+    """What the nodes of a part make, but for what another one runs."""
+    return [v for node in part.nodes if not node.virtual for v in node.writes]
 
 
 def source_of(seen: Seen) -> Any:
@@ -180,19 +211,20 @@ def ending(
 ) -> tuple[str, str, float] | None:
     """The earliest value from which on the part is right, PyTorch's there, and the error left."""
     own = part(seen.keras.net, cut.keras, local)
-    theirs = {c.torch: c for c in local.values()}
+    theirs = known_in_torch(seen, local)
     mine = part(seen.torch.net, cut.torch, theirs)
-    inner = [v for node in own.nodes[:-1] for v in node.writes] + [
-        s for s in own.sources if s in local
-    ]
-    outer = [v for node in mine.nodes for v in node.writes if v != cut.torch] + list(mine.sources)
+    inner = [s for s in own.sources if s in local]  # the earliest first
+    inner += [v for v in made_by(own) if v not in own.nodes[-1].writes]
+    outer = [v for v in made_by(mine) if v != cut.torch] + list(mine.sources)
     units, tries = [], {}
+    alike = len(inner) * len(outer) > MANY
     for value in inner:
-        for candidate in outer:
+        for candidate in same_size_first(seen, value, outer):
             if value in local and local[value].torch == candidate:
                 continue
             shapes = seen.keras.graph.shapes[value], seen.torch.graph.shapes[candidate]
-            if np.prod(shapes[0]) != np.prod(shapes[1]) and len(shapes[0]) != len(shapes[1]):
+            same = np.prod(shapes[0]) == np.prod(shapes[1])
+            if not same and (alike or len(shapes[0]) != len(shapes[1])):
                 continue
             moves = last_way(seen, value, candidate)
             known = {**local, value: Cut(candidate, value, moves, "")}
@@ -208,10 +240,11 @@ def ending(
                 feeds[s] = (f"value:{known[s].torch}", way)
             units.append(Unit(name, piece.names, feeds, (cut.keras,), {}))
             tries[name] = (value, candidate)
-    if not units or len(units) > 60:
+    if not units or len(units) > MANY:
         return None
     replay = seen.room.replay("keras", f"ending-{number}", units, source_of(seen))
     due = seen.torch.value(cut.torch)
+    rounded: tuple[str, str, float] | None = None
     for name, (value, candidate) in tries.items():
         made = replay.value(name, cut.keras)
         if made is None or prod_of(made) != prod_of(due):
@@ -219,7 +252,19 @@ def ending(
         error = relative_error(moved(made, cut.moves), due)
         if error <= seen.short.forward(fault.part, FORWARD_FLOAT64):
             return value, candidate, error
-    return None
+        if error <= min(KEPT_IN_FLOAT32, 1e-3 * (fault.error or 0.0)) and rounded is None:
+            rounded = value, candidate, error  # what is behind it works in float32
+    return rounded
+
+
+def same_size_first(seen: Seen, value: str, candidates: Sequence[str]) -> list[str]:
+    """What is of one size speaks for itself: a window may not read all of what is larger."""
+    count = prod(seen.keras.graph.shapes[value])
+    return sorted(candidates, key=lambda v: prod(seen.torch.graph.shapes[v]) != count)
+
+
+def known_in_torch(seen: Seen, local: Mapping[str, Cut]) -> dict[str, Cut]:
+    return {**seen.cuts.by_torch, **{c.torch: c for c in local.values()}}
 
 
 def shape_of(seen: Seen, cut: Cut) -> tuple[int, ...]:

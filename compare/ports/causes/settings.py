@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from common.graph import Node
-from common.operations import DEFAULTS, compute
+from common.operations import DEFAULTS, compute, in_float32
 from common.spec import Layer
 from compare import fixes
 from compare.evidence import relative_error
-from compare.ports.causes.cause import Cause
+from compare.ports.causes.cause import RIGHT, Cause
 from compare.ports.causes.narrow import Middle
 from compare.ports.looks import Array
 from compare.ports.verify import Seen
@@ -49,7 +49,7 @@ def merged(nodes: Sequence[Node]) -> list[Work]:
         before = found[-1].node if found else None
         sides = before.settings.get("sides", before.settings.get("padding")) if before else None
         if before is None or before.kind != "pad" or node.kind not in PADDED or sides is None:
-            found.append(Work(node, dict(node.settings)))
+            found.append(Work(node, settled(node)))
             continue
         around = node.settings.get("padding", ((0, 0), (0, 0)))
         both = tuple((a + c, b + d) for (a, b), (c, d) in zip(sides, around, strict=True))
@@ -59,6 +59,16 @@ def merged(nodes: Sequence[Node]) -> list[Work]:
         if node.kind == "avg_pool":
             more["count_border"] = True
         found[-1] = Work(node, {**node.settings, **more}, before)
+    return found
+
+
+def settled(node: Node) -> dict[str, Any]:
+    """Settings in one form: what PyTorch adds to a transposed convolution's end is cut off less."""
+    found = dict(node.settings)
+    if node.kind == "conv_transpose" and "output_padding" in found:
+        more = found.pop("output_padding")
+        cut = zip(found["padding"], more, strict=True)
+        found["padding"] = tuple((before, after - m) for (before, after), m in cut)
     return found
 
 
@@ -99,9 +109,8 @@ def by_settings(
         return []
     if middle.made is not None:
         every = {**ours.settings, **{key: set_to(theirs, key) for key in keys}}
-        as_set = numbers(kind, every, sources, own, middle.made)
-        if as_set is None or relative_error(middle.made, as_set) > max(1e-9, middle.rounding):
-            return []  # it does otherwise than its settings say
+        if not as_it_says(kind, every, sources, own, middle.made, max(RIGHT, middle.rounding)):
+            return []
     keys.sort(key=lambda key: (WEIGHTIEST.index(key) if key in WEIGHTIEST else 99, key))
     needed, after = smallest(ours, theirs, sources, own, middle, keys)
     if not middle.explained(after) and after > 1e-6 * min(middle.error, 1.0):
@@ -119,6 +128,25 @@ def by_settings(
         )
         for key in needed
     ]
+
+
+def as_it_says(
+    kind: str,
+    settings: Mapping[str, Any],
+    sources: Sequence[Array],
+    own: Mapping[str, Array],
+    made: Array,
+    allowed: float,
+) -> bool:
+    """Whether an operation does what its settings say, in TensorFlow's float32 constants or not."""
+    as_set = numbers(kind, settings, sources, own, made)
+    if as_set is None or relative_error(made, as_set) <= allowed:
+        return as_set is not None
+    try:
+        short = in_float32(kind, settings, sources)
+    except (ValueError, KeyError, IndexError, TypeError):
+        return False
+    return short is not None and relative_error(made, short.reshape(made.shape)) <= allowed
 
 
 WEIGHTIEST = ("kernel", "size", "stride", "dilation", "groups", "bias", "eps", "padding", "sides")
@@ -166,6 +194,8 @@ def setting_cause(kind: str, key: str, ours: Work, theirs: Work) -> str:
         "count_border": "avgpool-padding",
         "ceil": "ceil-mode",
         "fill": "maxpool-padding",
+        "align_corners": "align-corners",
+        "mode": "interpolation" if kind == "upsample" else "padding-mode",
     }
     return named.get(key, key)
 

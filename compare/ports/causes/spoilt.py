@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from common.job import Repair
 from common.operations import in_float32
 from compare.evidence import relative_error
 from compare.known import KEPT_IN_FLOAT32
@@ -13,12 +14,10 @@ from compare.ports.causes.catalogue import way_to_torch
 from compare.ports.causes.cause import KNOWN, Cause
 from compare.ports.causes.narrow import Middle
 from compare.ports.causes.settings import Work, numbers
-from compare.ports.fault import Fault
+from compare.ports.fault import Fault, apart
 from compare.ports.looks import Array
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
-
-LINES = {"rescale", "normalise", "add", "subtract", "multiply", "divide"}
 
 
 def in_few_bits(seen: Seen, fault: Fault) -> Cause:
@@ -44,6 +43,9 @@ def in_few_bits(seen: Seen, fault: Fault) -> Cause:
     return Cause(before=fault.error, tried=("mixed-precision",))
 
 
+SCALES = {"add", "subtract", "multiply", "divide", "rescale", "normalise"}  # by constants
+
+
 def known_constants(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause | None:
     """What one side holds in float32 in a float64 net: some constants, and all of a resize."""
     if len(keras) != 1 or middle.made is None or middle.error > KEPT_IN_FLOAT32:
@@ -56,7 +58,8 @@ def known_constants(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause 
     if len(sources) != 1 or len(values) != 1:
         return None
     allowed = min(10 * FORWARD_FLOAT64, 1e-2 * middle.error)
-    after = same_line(sources[0], middle.due, middle.made) if node.kind in LINES else np.inf
+    constants = {n.kind for n in (*middle.torch, *middle.keras)} <= SCALES  # no norm's epsilon
+    after = same_line(sources[0], middle.due, middle.made) if constants else np.inf
     if after <= allowed:
         phrase = "both scale and shift by the same constants, rounded to float32 or not"
         return Cause(KNOWN, phrase, middle.error, after)
@@ -101,6 +104,25 @@ def same_line(x: Array, due: Array, made: Array) -> float:
         np.abs(b - d) <= unit * np.abs(b) + FORWARD_FLOAT64 * np.abs(due).max(),
     )
     return left if np.all(alike[0]) and np.all(alike[1]) else np.inf
+
+
+def scaled_in_float32(seen: Seen, fault: Fault, number: int) -> Cause | None:
+    """For a part with Keras' attention in it, whose scale is a float32: right with another."""
+    own = [n for n in seen.parts[fault.part].nodes if n.kind == "attention" and len(n.reads) == 3]
+    if not own or not (fault.error or 1.0) <= KEPT_IN_FLOAT32:
+        return None
+    exact = tuple(Repair(n.name, n.kind, n.settings, reads=((), (), ())) for n in own)
+    (unit,) = seen.units(False, frozenset([fault.part]))
+    source = seen.room.path("torch", "look-float64")
+    replay = seen.room.replay("keras", f"exact-{number}", [unit], source, repairs=exact)
+    cut = seen.cut_of(fault.part)
+    after = apart(
+        replay.value(fault.part, seen.target(fault.part)), seen.torch.value(cut.torch), cut
+    )
+    if after > FORWARD_FLOAT64:
+        return None
+    phrase = "TensorFlow keeps the scale of an attention in float32"
+    return Cause(KNOWN, phrase, fault.error, after, repairs=exact)
 
 
 def not_all_numbers(middle: Middle) -> Cause | None:

@@ -164,8 +164,9 @@ def other_outputs(seen: Seen) -> Iterator[Fault]:
         if cut is None or cut.torch == t:
             continue
         shapes = seen.torch.value(cut.torch).shape, seen.torch.value(t).shape
-        same = shapes[0] == shapes[1] and np.array_equal(
-            seen.torch.value(cut.torch), seen.torch.value(t)
+        same = shapes[0] == shapes[1] or shapes[1][1:] == seen.keras.graph.shapes[k]
+        same = same and np.array_equal(  # (C, 1, 1) and (C,) are one, flattened by one side alone
+            seen.torch.value(cut.torch).ravel(), seen.torch.value(t).ravel()
         )
         if not same:
             names = [net.maker[v].name if v in net.maker else v

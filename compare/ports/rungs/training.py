@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from common.graph import Node
+from common.graph import Node, moved
 from compare.evidence import relative_error
 from compare.ports.cuts import part
 from compare.ports.fault import Fault, apart, looks, title
@@ -200,6 +200,8 @@ def statistics(
             got = theirs.by_unit[name].get(f"statistic:{k.tensors[role]}")
             if new is None or got is None:
                 return float("inf"), Fault(4, "", "", None, f"keeps no running {role}", name)
+            carried = seen.carried.get(k.tensors[role])
+            got = moved(got, carried.moves) if carried is not None else got
             batch = (new - keep_t * old) / (1 - keep_t)
             if role == "var":
                 batch = batch * (count - 1) / count

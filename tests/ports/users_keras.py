@@ -1,0 +1,100 @@
+"""The same as in users_torch.py; an argument plants a fault."""
+
+import keras
+from keras import layers, ops
+
+
+def crop(shift=0, skip_first=True):
+    x = keras.Input((16, 12, 2))
+    skip = layers.Conv2D(4, 3, activation="relu")(x)
+    y = layers.Conv2D(6, 3, activation="relu")(layers.MaxPooling2D()(skip))
+    up = layers.Conv2DTranspose(4, 2, strides=2)(y)
+    sides = [(skip.shape[i] - up.shape[i]) // 2 for i in (1, 2)]
+    cut = (
+        layers.Cropping2D(((sides[0] - shift, sides[0] + shift), sides[1]))(skip)
+        if shift
+        else (layers.Cropping2D(sides)(skip))
+    )
+    joined = layers.Concatenate()([cut, up] if skip_first else [up, cut])
+    return keras.Model(x, layers.Conv2D(2, 1)(joined))
+
+
+def generator(eps=1e-5, slope=0.2):
+    x = keras.Input((5,))
+    y = layers.Dense(6 * 3 * 4, use_bias=False)(x)
+    y = layers.BatchNormalization(epsilon=eps, momentum=0.9)(y)
+    y = layers.Reshape((3, 4, 6))(layers.LeakyReLU(0.2)(y))
+    y = layers.Conv2DTranspose(4, 5, 1, padding="same")(y)
+    y = layers.LeakyReLU(slope)(y)
+    return keras.Model(x, layers.Conv2DTranspose(2, 5, 2, padding="same", activation="tanh")(y))
+
+
+def volume(eps=1e-3, act="tanh"):
+    x = keras.Input((4, 6, 4, 2))
+    y = layers.Conv3D(4, 3, padding="same")(x)
+    y = layers.MaxPooling3D()(layers.ReLU()(layers.BatchNormalization(epsilon=eps)(y)))
+    y = layers.Dense(5, activation=act)(layers.Flatten()(y))
+    return keras.Model(x, layers.Dense(3)(y))
+
+
+class Ids(layers.Layer):
+    def call(self, x):
+        return ops.clip(ops.cast(ops.abs(x) * 3, "int32"), 0, 19)
+
+
+def text(pad="valid", pool="max"):
+    x = keras.Input((12,))
+    y = layers.Embedding(20, 6)(Ids()(x))
+    y = layers.Conv1D(5, 4, padding=pad, activation="tanh")(y)
+    pools = {"max": layers.GlobalMaxPooling1D, "mean": layers.GlobalAveragePooling1D}
+    return keras.Model(x, layers.Dense(2)(pools[pool]()(y)))
+
+
+def prepared(variance=True, interpolation="bilinear"):
+    x = keras.Input((16, 12, 3))
+    std = (0.229, 0.224, 0.225)
+    given = [s * s for s in std] if variance else list(std)
+    y = layers.Rescaling(1 / 255)(x)
+    y = layers.Normalization(mean=[0.485, 0.456, 0.406], variance=given)(y)
+    y = layers.Resizing(8, 6, interpolation=interpolation)(y)
+    y = layers.Conv2D(4, 3, 2, activation="relu")(layers.ZeroPadding2D(1)(y))
+    return keras.Model(x, layers.Dense(3)(layers.GlobalAveragePooling2D()(y)))
+
+
+def again(shared=True, times=3):
+    def conv():
+        return layers.Conv2D(4, 3, padding="same", activation="elu")
+
+    x = keras.Input((6, 5, 2))
+    y, one = conv()(x), conv()
+    for _ in range(times):
+        y = layers.Add()([(one if shared else conv())(y), y])
+    return keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling2D()(y)))
+
+
+def patches(x):
+    return layers.Reshape((6, 12))(layers.Conv2D(12, 4, 4)(x))
+
+
+def separate(scale=0.5):
+    """Three projections, by hand; 0.5 is 1 / sqrt(4)."""
+    x = keras.Input((8, 12, 3))
+    tokens = patches(x)
+    y = layers.LayerNormalization(epsilon=1e-6)(tokens)
+    q, k, v = (
+        ops.transpose(ops.reshape(layers.Dense(12)(y), (-1, 6, 3, 4)), (0, 2, 1, 3))
+        for _ in range(3)
+    )
+    a = ops.softmax(ops.matmul(q, ops.transpose(k, (0, 1, 3, 2))) * scale)
+    y = ops.reshape(ops.transpose(ops.matmul(a, v), (0, 2, 1, 3)), (-1, 6, 12))
+    y = tokens + layers.Dense(12)(y)
+    return keras.Model(x, layers.Dense(5)(layers.GlobalAveragePooling1D()(y)))
+
+
+def multi_head(eps=1e-6):
+    """Keras' own layer, whose kernels have an axis for the heads."""
+    x = keras.Input((8, 12, 3))
+    tokens = patches(x)
+    y = layers.LayerNormalization(epsilon=eps)(tokens)
+    y = tokens + layers.MultiHeadAttention(3, 4)(y, y)
+    return keras.Model(x, layers.Dense(5)(layers.GlobalAveragePooling1D()(y)))

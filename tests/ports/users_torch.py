@@ -1,0 +1,128 @@
+"""Nets such as users write: a U-Net's crop, a generator, volumes, text, preprocessing, siblings."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Crop(nn.Module):
+    """One skip of a U-Net without padding."""
+
+    def __init__(self):
+        super().__init__()
+        self.down = nn.Conv2d(2, 4, 3)
+        self.mid = nn.Conv2d(4, 6, 3)
+        self.up = nn.ConvTranspose2d(6, 4, 2, stride=2)
+        self.out = nn.Conv2d(8, 2, 1)
+
+    def forward(self, x):
+        skip = F.relu(self.down(x))
+        up = self.up(F.relu(self.mid(F.max_pool2d(skip, 2))))
+        top = (skip.shape[2] - up.shape[2]) // 2
+        left = (skip.shape[3] - up.shape[3]) // 2
+        skip = skip[:, :, top : top + up.shape[2], left : left + up.shape[3]]
+        return self.out(torch.cat([skip, up], 1))
+
+
+class Generator(nn.Module):
+    """A dense layer whose features become maps."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(5, 6 * 3 * 4, bias=False)
+        self.bn = nn.BatchNorm1d(6 * 3 * 4)
+        self.up1 = nn.ConvTranspose2d(6, 4, 5, 1, 2)
+        self.up2 = nn.ConvTranspose2d(4, 2, 5, 2, 2, output_padding=1)
+
+    def forward(self, x):
+        x = F.leaky_relu(self.bn(self.fc(x)), 0.2).view(-1, 6, 3, 4)
+        return torch.tanh(self.up2(F.leaky_relu(self.up1(x), 0.2)))
+
+
+class Volume(nn.Module):
+    """Maps with a depth, flattened."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv3d(2, 4, 3, padding=1)
+        self.bn = nn.BatchNorm3d(4, eps=1e-3, momentum=0.01)
+        self.fc1, self.fc2 = nn.Linear(4 * 2 * 3 * 2, 5), nn.Linear(5, 3)
+
+    def forward(self, x):
+        x = F.max_pool3d(F.relu(self.bn(self.conv(x))), 2)
+        return self.fc2(torch.tanh(self.fc1(torch.flatten(x, 1))))
+
+
+class Text(nn.Module):
+    """Lines that are turned before they are convolved."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(20, 6)
+        self.conv = nn.Conv1d(6, 5, 4)
+        self.fc = nn.Linear(5, 2)
+
+    def forward(self, x):
+        x = self.embed((x.abs() * 3).long().clamp(0, 19)).transpose(1, 2)
+        return self.fc(torch.tanh(self.conv(x)).max(dim=2)[0])
+
+
+class Prepared(nn.Module):
+    """Scales and resizes its input itself, with constants of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
+        self.conv, self.fc = nn.Conv2d(3, 4, 3, 2, 1), nn.Linear(4, 3)
+
+    def forward(self, x):
+        x = (x / 255 - self.mean) / self.std
+        x = F.interpolate(x, size=(8, 6), mode="bilinear", align_corners=False)
+        return self.fc(F.relu(self.conv(x)).mean((2, 3)))
+
+
+class Again(nn.Module):
+    """One layer, run three times."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.conv = nn.Conv2d(2, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.fc = nn.Linear(4, 2)
+
+    def forward(self, x):
+        x = F.elu(self.first(x))
+        for _ in range(3):
+            x = F.elu(self.conv(x)) + x
+        return self.fc(x.mean((2, 3)))
+
+
+class Attention(nn.Module):
+    """timm's: the three projections in one layer."""
+
+    def __init__(self, dim=12, heads=3):
+        super().__init__()
+        self.heads, self.qkv, self.proj = heads, nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+
+    def forward(self, x):
+        n, places, dim = x.shape
+        x = self.qkv(x).reshape(n, places, 3, self.heads, dim // self.heads)
+        q, k, v = x.permute(2, 0, 3, 1, 4).unbind(0)
+        y = F.scaled_dot_product_attention(q, k, v)
+        return self.proj(y.transpose(1, 2).reshape(n, places, dim))
+
+
+class Former(nn.Module):
+    def __init__(self, fused=True):
+        super().__init__()
+        self.patch = nn.Conv2d(3, 12, 4, 4)
+        self.norm = nn.LayerNorm(12, eps=1e-6)
+        self.att = Attention() if fused else nn.MultiheadAttention(12, 3, batch_first=True)
+        self.fc = nn.Linear(12, 5)
+
+    def forward(self, x):
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        y = self.norm(x)
+        own = isinstance(self.att, Attention)
+        x = x + (self.att(y) if own else self.att(y, y, y, need_weights=False)[0])
+        return self.fc(x.mean(1))
