@@ -15,6 +15,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from common.called import Called
+
 Array = NDArray[Any]
 NOISE = "noise:"
 
@@ -54,6 +56,7 @@ class Held:
     statistic: bool = False  # left by training without a gradient: a running mean or variance
     penalty: str = ""  # what the port adds to a loss for it: "L2(0.0001)"
     constraint: str = ""  # what it is brought back to after a step: "MaxNorm(3)"
+    at: str = ""  # what reaches it from `model`: 'model.get_layer("fc1").weights[0]'
 
 
 @dataclass
@@ -68,6 +71,7 @@ class Graph:
     losses: int = 0  # that the port adds of its own, beside penalties
     channels: str = "first"  # or "last": where the port's layers expect them, as a whole
     unseen: list[str] = field(default_factory=list)  # what ran and could not be recorded, in words
+    calls: list[Called] = field(default_factory=list)  # of layers, as they returned
 
     def to_note(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -94,7 +98,8 @@ class Graph:
             for name, held in known.pop("tensors").items()
         }
         shapes = {name: tuple(shape) for name, shape in known.pop("shapes").items()}
-        return Graph(nodes=nodes, tensors=tensors, shapes=shapes, **known)
+        calls = [Called(**{**c, "reads": tuple(c["reads"])}) for c in known.pop("calls")]
+        return Graph(nodes=nodes, tensors=tensors, shapes=shapes, calls=calls, **known)
 
 
 def tupled(value: Any) -> Any:
@@ -112,7 +117,7 @@ Moves = tuple[Step, ...]
 
 
 def moved(x: Array, moves: Sequence[Step]) -> Array:
-    """The array after the moves, whose numbers are the same ones."""
+    """The array after the moves, whose numbers are the same ones; a view where that can be."""
     for word, axes in moves:
         if word == "order":
             if x.shape[-1] != len(axes):
@@ -120,7 +125,7 @@ def moved(x: Array, moves: Sequence[Step]) -> Array:
             x = x[..., np.asarray(axes)]
         else:
             x = x.reshape(axes) if word == "reshape" else x.transpose(axes)
-    return np.ascontiguousarray(x)
+    return x
 
 
 def noise(name: str, shape: Sequence[int]) -> str:
@@ -131,12 +136,15 @@ def noise(name: str, shape: Sequence[int]) -> str:
 def fed(source: Mapping[str, Array], key: str) -> Array:
     """The array of a file, or the numbers that `noise` named, in PyTorch's axes.
 
-    RandomState's stream is frozen (NEP 19), so every NumPy draws the same.
+    The bits of PCG64 are frozen (NEP 19), so every NumPy draws the same, at once: they are taken
+    sixteen at a time, as numbers between -2 and 2.
     """
     if not key.startswith(NOISE):
         return source[key]
-    seed, _, shape = key.removeprefix(NOISE).partition(":")
-    return np.random.RandomState(int(seed)).standard_normal([int(n) for n in shape.split("x")])
+    seed, _, sizes = key.removeprefix(NOISE).partition(":")
+    shape = [int(n) for n in sizes.split("x")]
+    bits = np.random.PCG64(int(seed)).random_raw(-(-prod(shape) // 4))
+    return (bits.astype("<u8").view("<i2")[: prod(shape)] / 2.0**14).reshape(shape)
 
 
 def back(moves: Sequence[Step], shape: Sequence[int]) -> Moves:

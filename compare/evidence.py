@@ -271,10 +271,12 @@ def relative_error(a: Array | None, b: Array | None) -> float:
     """max |a - b| / max |b|. Infinite where a side is missing, misshapen, or not finite."""
     if a is None or b is None or a.shape != b.shape:
         return float("inf")
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+    a, b = a.astype(np.float64, copy=False), b.astype(np.float64, copy=False)
+    apart = np.subtract(a, b)
+    gap = np.abs(apart, out=apart).max(initial=0.0)
+    scale = max(b.max(initial=0.0), -b.min(initial=0.0))
+    if not (np.isfinite(gap) and np.isfinite(scale)):  # as it is where a number of either is not
         return float("inf")
-    gap, scale = np.abs(a - b).max(initial=0.0), np.abs(b).max(initial=0.0)
     if gap == 0:
         return 0.0
     return float(gap / scale) if scale > 0 else float("inf")

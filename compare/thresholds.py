@@ -20,6 +20,24 @@ GRADIENT_FLOAT64 = 1e-10
 # inputs to bfloat16 errs by 1.7e-3 at least (3 seeds).
 FORWARD_FLOAT32 = 1e-5
 
+# Of two ports, a part that computes in float32 although it was asked for float64: how many of its
+# own units two right ones may be apart (compare/ports/short.py), forward and back. Right pairs made
+# to run in float32 alone, 2 seeds each: 4.9 and 12.6 at most (vgg11-cifar; 2.5 and 4.3 in lenet5,
+# resnet20-cifar and six small nets). An epsilon of 1e-3 for 1e-5 is 150 units off, and more.
+SHORT_UNITS, SHORT_UNITS_BACK = 32, 64
+
+# A part that moves by more than this with one last place tells nothing.
+SHORT_LARGEST = 1e-3
+
+# A running statistic of such a part: 2e-5 of what a batch brings in, where it keeps 0.99. Momenta
+# of 0.9 and 0.99 are 0.3 apart.
+SHORT_STATISTIC = 1e-3
+
+# Outputs of a whole net that has one; and its gradients in bulk: the factor between the two sides.
+# Single numbers of right gradients were up to 0.14 apart, where a ReLU or a maximum went another
+# way; that factor was 5e-3 off at most (vgg11-cifar). A gradient halved on the way is 0.5 off.
+SHORT_WHOLE, SHORT_WHOLE_BACK = 1e-2, 0.1
+
 # The adjoint identity on float32 tensors: 2.2e-6 at most.
 GRADIENT_FLOAT32 = 1e-4
 

@@ -54,7 +54,7 @@ def entry(dtype: object, shape: object, start: object, end: object) -> dict[str,
 def refused(path: Path, content: bytes, *words: str) -> None:
     """Reading raises a DataError of one line that holds the path and the words."""
     path.write_bytes(content)
-    for call in (tensors.load, tensors.load_note):
+    for call in (tensors.load, tensors.load_note, tensors.opened):
         with pytest.raises(DataError) as caught:
             call(path)
         message = str(caught.value)
@@ -137,6 +137,41 @@ def test_any_name_is_kept_both_ways(path, name):
     equal(safetensors.numpy.load_file(path), arrays)
     safetensors.numpy.save_file(arrays, path)
     equal(tensors.load(path), arrays)
+
+
+@pytest.mark.parametrize("room", [0, 8, 1 << 16])
+def test_what_is_written_one_by_one_is_the_same_file_for_every_reader(path, monkeypatch, room):
+    """With room in front for the header, and with too little, where the body has to move."""
+    monkeypatch.setattr(tensors, "HEADER_ROOM", room)
+    monkeypatch.setattr(tensors, "BLOCK", 7)
+    arrays = {f"{d}{s}": filled(s, d) for d in DTYPES for s in SHAPES}
+    with tensors.Writer(path, {"a": [1]}) as out:
+        for name, array in arrays.items():
+            out.add(name, array)
+    equal(safetensors.numpy.load_file(path), arrays)
+    equal(tensors.load(path), arrays)
+    mapped, note = tensors.opened(path)
+    equal(dict(mapped), arrays)
+    assert note == {"a": [1]} and list(mapped) == list(arrays) and len(mapped) == len(arrays)
+
+
+def test_writing_one_by_one_leaves_nothing_where_it_fails(path):
+    tensors.save(path, THREE)
+    with pytest.raises(TypeError, match="complex"), tensors.Writer(path) as out:
+        out.add("a", np.ones(3))
+        out.add("b", np.ones(3, complex))
+    equal(tensors.load(path), THREE)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_mapped_array_outlives_its_file_and_its_mapping(path):
+    tensors.save(path, THREE)
+    mapped, _ = tensors.opened(path)
+    path.unlink()
+    array = mapped["conv.weight"]
+    del mapped
+    np.testing.assert_array_equal(array, THREE["conv.weight"])
+    assert not array.flags.writeable
 
 
 def test_no_arrays_at_all_are_a_file_too(path):

@@ -27,6 +27,7 @@ from tensorflow.python.eager import context, execute
 from tensorflow.python.framework import op_callbacks
 from tensorflow.python.framework.ops import _EagerTensorBase
 
+from common.called import Called, placed, written
 from common.graph import Graph, Held, Node
 from tf_impl import ops, places
 
@@ -169,8 +170,11 @@ class Recorder:
         inputs: Sequence[Any],
         last: bool,
         tape: tf.GradientTape | None = None,
+        at: Mapping[int, str] | None = None,
     ) -> None:
         self.paths, self.last, self.tape = paths, last, tape
+        self.at = at or {}  # identity of a layer or a variable -> what reaches it from `model`
+        self.returned: list[Returned] = []
         self.root = model
         self.owned = {id(v): name for name, v in variables.items()}
         self.owned |= {
@@ -228,15 +232,41 @@ class Recorder:
             return original(x, *args, **kwargs)
         path = self.path(x)
         if is_atomic(x):
-            return self.atomic(original, x, path, args, kwargs)
+            output = self.atomic(original, x, path, args, kwargs)
+            self.has_returned(x, path, args, kwargs, output)
+            return output
         self.stack.append(path)
         try:
-            return original(x, *args, **kwargs)
+            output = original(x, *args, **kwargs)
         except BaseException:
             self.failed = self.failed or path
             raise
         finally:
             self.stack.pop()
+        self.has_returned(x, path, args, kwargs, output)
+        return output
+
+    def has_returned(
+        self, x: layers.Layer, path: str, args: Any, kwargs: Any, output: Any, **form: str
+    ) -> None:
+        """Notes a layer's call, where the port holds it and values went in and came out."""
+        at = self.at.get(id(x))
+        if at is None:
+            return
+        reads: list[int] = []
+
+        def slot(leaf: Any) -> str | None:
+            if not is_eager(leaf) or leaf._id not in self.known:
+                return None
+            reads.append(self.known[leaf._id])
+            return f"x{len(reads) - 1}"
+
+        given = {name: value for name, value in kwargs.items() if name != "training"}
+        text = written(args, given, slot)
+        made = placed(output, lambda y: str(self.known.get(y._id, "")) if is_eager(y) else None)
+        writes = {where: int(key) for where, key in made.items() if key}
+        own = {"at": at, "first": "", **form}
+        self.returned.append(Returned(path, own["at"], reads, text, writes, own["first"]))
 
     def path(self, x: layers.Layer) -> str:
         if id(x) in self.paths:
@@ -295,7 +325,12 @@ class Recorder:
         self.stack.append(path)
         try:
             mask = [keras.src.backend.get_keras_mask(y) for y in made]
-            output = own(output)
+            before, output = output, own(output)
+            at = self.at.get(id(x), "")
+            first = f"{at}.activation = None"
+            if not inside:
+                self.has_returned(x, path, args, kwargs, before, first=first)
+            self.has_returned(x, path, [before], {}, output, at=f"{at}.activation")
             if len(mask) == 1 and mask[0] is not None:
                 keras.src.backend.set_keras_mask(output, mask[0])
             return output
@@ -546,9 +581,12 @@ class Recorder:
             outputs={name: names[key] for name, key in outputs.items()},
             shapes={name: tuple(self.tensors[key].shape[1:]) for key, name in names.items()},
             dtypes={name: self.tensors[key].dtype.name for key, name in names.items()},
-            tensors={name: held(name, v) for name, v in self.variables.items()},
+            tensors={
+                name: held(name, v, self.at.get(id(v), "")) for name, v in self.variables.items()
+            },
             channels="last" if self.last else "first",
             unseen=self.unseen,
+            calls=[known for each in self.returned if (known := called(each, names)) is not None],
         )
         values = {name: self.tensors[key] for key, name in names.items()}
         from_inputs = {names[key] for key in self.from_inputs if key in names}
@@ -583,6 +621,27 @@ class Recorder:
         )
 
 
+@dataclass(frozen=True)
+class Returned:
+    """A layer that has returned: what it was called with, and what it made, by key."""
+
+    path: str
+    at: str
+    reads: list[int]
+    form: str
+    writes: dict[str, int]
+    first: str
+
+
+def called(returned: Returned, names: Mapping[int, str]) -> Called | None:
+    """By names; None where it read or made what the graph does not keep."""
+    writes = {at: names[key] for at, key in returned.writes.items() if key in names}
+    if not writes or not all(key in names for key in returned.reads):
+        return None
+    reads = tuple(names[key] for key in returned.reads)
+    return Called(returned.path, returned.at, reads, returned.form, writes, returned.first)
+
+
 @dataclass
 class Region:
     """What runs inside one node."""
@@ -613,7 +672,7 @@ def add_role(tensors: dict[str, str], role: str, name: str) -> None:
     tensors[unique(role, tensors)] = name
 
 
-def held(name: str, variable: Variable) -> Held:
+def held(name: str, variable: Variable, at: str) -> Held:
     return Held(
         tuple(variable.shape),
         dtype_name(variable),
@@ -621,6 +680,7 @@ def held(name: str, variable: Variable) -> Held:
         is_statistic(name),
         in_words(getattr(variable, "regularizer", None)),
         in_words(getattr(variable, "constraint", None)),
+        at=at,
     )
 
 

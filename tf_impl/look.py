@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import io
 import re
@@ -48,10 +47,11 @@ class Loaded:
     model: layers.Layer
     paths: dict[int, str]  # of every layer, by identity
     variables: dict[str, Variable]
-    first: list[tuple[Variable, Array]]  # every variable as it was built
+    first: list[tuple[Variable, tf.Tensor]]  # every variable as it was built
     moves: list[tuple[int, ...] | None]  # of each input, from channels first
     last: bool
     counts: dict[str, int]  # of the names that Keras has given, as the port was built
+    at: dict[int, str]  # identity of a layer or a variable -> what reaches it from `model`
     passes: dict[bool, Pass] = field(default_factory=dict)  # by mode
 
 
@@ -76,19 +76,24 @@ def look(job: LookJob, progress: Emit) -> dict[str, Any]:
         inputs = [as_input(loaded, i, probe[str(i)]) for i in range(len(job.load.inputs))]
         before = snapshot(loaded)
         try:
-            found, tape, statistics = one_pass(loaded, inputs, job.training)
+            back = bool(job.gradients)
+            found, tape, statistics = one_pass(loaded, inputs, job.training, back)
         finally:
             restore(before)
         check_constants(loaded, inputs, job.training, found)
         restore(before)
         arrays |= statistics if job.training else {}
-        if job.values:
-            arrays |= {f"value:{name}": array_of(x) for name, x in found.values.items()}
         if job.gradients:
             given = tensors.load(Path(job.gradients))
             arrays |= gradients(loaded, found, tape, given, job.totals)
-    loaded.passes[job.training] = dataclasses.replace(found, values={})
-    tensors.save(Path(job.out), arrays, note=found.graph.to_note())
+        with tensors.Writer(Path(job.out), found.graph.to_note()) as out:
+            for name, array in arrays.items():
+                out.add(name, array)
+            for name in list(found.values):  # each is let go as soon as it is written
+                x = found.values.pop(name)
+                if job.values:
+                    out.add(f"value:{name}", array_of(x))
+    loaded.passes[job.training] = found
     return {}
 
 
@@ -97,22 +102,23 @@ def replay(job: ReplayJob, progress: Emit) -> dict[str, Any]:
     loaded = kept(job.load)
     if loaded is None or job.training not in loaded.passes:
         raise ValueError(f"{job.load.port}: nobody looked at it in this mode before")
-    source = tensors.load(Path(job.source))
-    arrays: dict[str, Array] = {}
+    source, _ = tensors.opened(Path(job.source))
     failed: dict[str, str] = {}
     before = snapshot(loaded) if job.training else []
     repairs = {repair.node: repair for repair in job.repairs}
-    with placed(job.load):
+    with placed(job.load), tensors.Writer(Path(job.out)) as out:
         for unit in job.units:
             touched: dict[str, Variable] = {}
             try:
-                arrays |= run_unit(loaded, unit, source, job.training, touched, repairs)
+                arrays = run_unit(loaded, unit, source, job.training, touched, repairs)
             except Exception as error:
                 failed[unit.name] = said(error)
+                continue
             finally:
                 ids = {id(variable) for variable in touched.values()}
-                restore([(variable, array) for variable, array in before if id(variable) in ids])
-    tensors.save(Path(job.out), arrays)
+                restore([(variable, held) for variable, held in before if id(variable) in ids])
+            for name, array in arrays.items():
+                out.add(name, array)
     return {"failed": failed}
 
 
@@ -157,7 +163,7 @@ def loaded_for(load: Load, probe: Mapping[str, Array]) -> Loaded:
     paths = {id(layer): path for path, layer in named_layers(model)}
     variables = dict(named_variables(model))
     counts = dict(global_state.get_global_attribute(COUNTS) or {})
-    loaded = Loaded(load, model, paths, variables, [], moves, last, counts)
+    loaded = Loaded(load, model, paths, variables, [], moves, last, counts, reached(model))
     if load.weights:
         load_weights(loaded, Path(load.weights))
     loaded.first = snapshot(loaded)
@@ -338,23 +344,63 @@ def named_layers(model: layers.Layer) -> Iterator[tuple[str, layers.Layer]]:
             return
         seen.add(id(layer))
         yield path, layer
-        for name, child in children(layer):
+        for name, _, child in children(layer):
             yield from walk(f"{path}.{name}".lstrip("."), child)
 
     return walk("", model)
 
 
-def children(layer: layers.Layer) -> Iterator[tuple[str, layers.Layer]]:
-    """Layers right below: of functional and sequential models by name, else by attribute."""
+def children(layer: layers.Layer) -> Iterator[tuple[str, str, layers.Layer]]:
+    """Layers right below: of functional and sequential models by name, else by attribute.
+
+    Each with what reaches it from the layer, as Python.
+    """
     if is_sequential(layer) or isinstance(layer, keras.src.models.functional.Functional):
-        yield from ((x.name, x) for x in layer.layers if not isinstance(x, layers.InputLayer))
+        for x in layer.layers:
+            if not isinstance(x, layers.InputLayer):
+                yield x.name, f'.get_layer("{x.name}")', x
     for private in (False, True):
         for name, value in vars(layer).items():
             if name.startswith("_") is private and not name.startswith(BOOKS):
                 for path, child in parts(value):
                     if isinstance(child, layers.Layer) and not isinstance(child, layers.InputLayer):
-                        yield ".".join((name.lstrip("_"), *path)), child
-    yield from ((x.name, x) for x in layer._layers if not isinstance(x, layers.InputLayer))
+                        at = f".{name}{indexed(value, path)}"
+                        yield ".".join((name.lstrip("_"), *path)), at, child
+    for i, x in enumerate(layer._layers):
+        if not isinstance(x, layers.InputLayer):
+            yield x.name, f"._layers[{i}]", x
+
+
+def indexed(value: Any, path: Sequence[str]) -> str:
+    """What reaches a leaf of lists, dicts and dataclasses."""
+    if not path:
+        return ""
+    if isinstance(value, Mapping):
+        key = next(key for key in value if str(key) == path[0])
+        return f"[{key!r}]{indexed(value[key], path[1:])}"
+    if isinstance(value, (tuple, list)) and path[0].isdigit():
+        return f"[{path[0]}]{indexed(value[int(path[0])], path[1:])}"
+    return f".{path[0]}{indexed(getattr(value, path[0]), path[1:])}"
+
+
+def reached(model: layers.Layer) -> dict[int, str]:
+    """What reaches every layer and its variables from `model`, by identity."""
+    found: dict[int, str] = {}
+
+    def walk(at: str, layer: layers.Layer) -> None:
+        if id(layer) in found:
+            return
+        found[id(layer)] = at
+        for _, step, child in children(layer):
+            walk(f"{at}{step}", child)
+        for i, v in enumerate(layer.weights):
+            found.setdefault(id(v), f"{at}.weights[{i}]")
+        for name, v in vars(layer).items():
+            if isinstance(v, tf.Variable):
+                found.setdefault(id(v), f"{at}.{name}")
+
+    walk("model", model)
+    return found
 
 
 def named_variables(model: layers.Layer) -> Iterator[tuple[str, Variable]]:
@@ -488,19 +534,22 @@ def assign(variable: Variable, array: Array) -> None:
 
 def array_of(x: Any) -> Array:
     """As an array that safetensors can hold."""
-    array = np.asarray(keras.ops.convert_to_numpy(x))
+    try:
+        array = np.from_dlpack(x)  # no copy
+    except (AttributeError, BufferError, RuntimeError, TypeError):  # a variable, or bfloat16
+        array = np.asarray(keras.ops.convert_to_numpy(x))
     return array if array.dtype in tensors.DTYPES else array.astype(np.float32)
 
 
-def snapshot(loaded: Loaded) -> list[tuple[Variable, Array]]:
-    """Every variable, seeds included, with what it holds."""
+def snapshot(loaded: Loaded) -> list[tuple[Variable, tf.Tensor]]:
+    """Every variable, seeds included, with what it holds: a tensor that no assignment changes."""
     held = {id(v): v for v in [*loaded.model.variables, *loaded.variables.values()]}
-    return [(v, np.array(keras.ops.convert_to_numpy(v))) for v in held.values()]
+    return [(v, tf.convert_to_tensor(raw(v))) for v in held.values()]
 
 
-def restore(held: Sequence[tuple[Variable, Array]]) -> None:
-    for variable, array in held:
-        variable.assign(array)
+def restore(held: Sequence[tuple[Variable, tf.Tensor]]) -> None:
+    for variable, x in held:
+        variable.assign(x)
 
 
 # ------------------------------------------------------------------------------- looking
@@ -512,7 +561,8 @@ def one_pass(
     """One recorded pass, its tape, and the statistics that it left."""
     global_state.set_global_attribute(COUNTS, defaultdict(int, loaded.counts))
     with tf.GradientTape() if back else nullcontext() as tape:
-        recorder = Recorder(loaded.model, loaded.paths, loaded.variables, inputs, loaded.last, tape)
+        known = loaded.paths, loaded.variables
+        recorder = Recorder(loaded.model, *known, inputs, loaded.last, tape, loaded.at)
         if back:
             watch(tape, inputs, loaded.variables)
         with graph.recording(recorder):

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode
 
+from common.called import Called, placed, written
 from common.graph import Graph, Held, Node
 from torch_impl import names, ops
 
@@ -44,6 +45,7 @@ class Frame:
     path: str
     leaf: bool  # a layer without layers inside it
     module: nn.Module
+    given: dict[int, Value] = field(default_factory=dict)  # id of an argument -> what it held then
 
 
 @dataclass(eq=False)
@@ -95,6 +97,22 @@ class Changed:
     """A constant that a call changes in place, as it was before."""
 
     tensor: Tensor
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A layer that has returned: what it was called with, and what it made."""
+
+    path: str
+    reads: list[Value]
+    form: str
+    places: list[str]  # of the tensors in what it returned
+    made: list[Value | None]
+
+
+def output_places(output: Any) -> list[str]:
+    """Where the tensors of an output are found in it: "" where it is one."""
+    return list(placed(output, lambda x: "" if isinstance(x, Tensor) else None))
 
 
 @dataclass(eq=False)
@@ -253,6 +271,7 @@ class Recorder(TorchFunctionMode):
         self.model = model
         self.wanted = gradients
         self.calls: list[Call] = []
+        self.returned: list[Returned] = []
         self.inputs: list[Value] = []
         self.latest: dict[int, Value] = {}  # id of a tensor -> what it holds now
         self.family: dict[int, dict[int, Value]] = {}  # storage -> id of a tensor -> the same
@@ -273,7 +292,7 @@ class Recorder(TorchFunctionMode):
         Recorder.active = self
         for handle in (
             hooks.register_module_forward_pre_hook(self.enter_layer),
-            hooks.register_module_forward_hook(self.leave_layer),
+            hooks.register_module_forward_hook(self.leave_layer, with_kwargs=True),
         ):
             self.exits.callback(handle.remove)
         return self
@@ -290,9 +309,27 @@ class Recorder(TorchFunctionMode):
             self.frames.append(self.frames[-1])
         else:
             self.frames.append(Frame(path, not any(module.children()), module))
+            for x in tensors_in(args):
+                value = self.latest.get(id(x))
+                if value is not None:
+                    self.frames[-1].given[id(x)] = value
 
-    def leave_layer(self, module: nn.Module, args: Any, output: Any) -> None:
-        self.frames.pop()
+    def leave_layer(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        frame = self.frames.pop()
+        if frame.module is not module:
+            return  # made by the forward pass itself
+        reads: list[Value] = []
+
+        def slot(x: Any) -> str | None:
+            value = frame.given.get(id(x)) or self.latest.get(id(x))
+            if value is None or not isinstance(x, Tensor):
+                return None
+            reads.append(value)
+            return f"x{len(reads) - 1}"
+
+        form = written(args, kwargs, slot)
+        made = [self.latest.get(id(x)) for x in tensors_in(output)]
+        self.returned.append(Returned(frame.path, reads, form, output_places(output), made))
 
     def input(self, tensor: Tensor) -> None:
         """What the model is given next."""
@@ -592,6 +629,7 @@ class Recorder(TorchFunctionMode):
             graph.dtypes[name] = str(value.held().dtype).removeprefix("torch.")
         graph.tensors = self.held(graph.nodes)
         graph.unseen = list(self.unseen)
+        graph.calls = [known for each in self.returned if (known := called(each)) is not None]
         return graph, calls, values
 
     def states(self) -> dict[str, Value]:
@@ -630,6 +668,7 @@ class Recorder(TorchFunctionMode):
                 str(tensor.dtype).removeprefix("torch."),
                 isinstance(tensor, nn.Parameter) and tensor.requires_grad,
                 name.rpartition(".")[2] in ("running_mean", "running_var"),
+                at=reached(name, tensor),
             )
             for name, tensor in owned(self.model).items()
             if is_listed(self.model, name) or name in read
@@ -699,6 +738,23 @@ def node(name: str, call: Call) -> Node:
         call.frame.path,
         call.place,
     )
+
+
+def called(returned: Returned) -> Called | None:
+    """By names; None where it read or made what the graph does not keep."""
+    reads = tuple(value.name for value in returned.reads)
+    values = zip(returned.places, returned.made, strict=False)
+    writes = {at: value.name for at, value in values if value is not None and value.name}
+    if not writes or not all(reads):
+        return None
+    at = f'model.get_submodule("{returned.path}")' if returned.path else "model"
+    return Called(returned.path, at, reads, returned.form, writes)
+
+
+def reached(name: str, tensor: Tensor) -> str:
+    """What reaches a tensor from `model`, as Python."""
+    kind = "parameter" if isinstance(tensor, nn.Parameter) else "buffer"
+    return f'model.get_{kind}("{name}")'
 
 
 def owned(model: nn.Module) -> dict[str, Tensor]:

@@ -81,18 +81,18 @@ def look(job: LookJob, progress: Emit) -> dict[str, Any]:
     buffers = copies(port.model, parameters=False)
     port.model.train(job.training)
     try:
-        found, graph = recorded(port, job, inputs)
+        recorded(port, job, inputs, arrays)
     finally:
         port.model.eval()
         restore(buffers)
-    held = {f"tensor:{name}" for name in graph.tensors}
-    arrays = {name: x for name, x in arrays.items() if name in held}
-    tensors.save(Path(job.out), arrays | found, graph.to_note())
     return {}
 
 
-def recorded(port: Port, job: LookJob, inputs: list[Tensor]) -> tuple[dict[str, Array], Graph]:
-    """One pass under the recorder, and back where that is asked for: arrays, and the graph."""
+def recorded(port: Port, job: LookJob, inputs: list[Tensor], held: Mapping[str, Array]) -> None:
+    """One pass under the recorder, and back where that is asked for, written to the job's file.
+
+    `held`: what the port held before.
+    """
     torch.manual_seed(0)
     recorder = Recorder(port.model, gradients=bool(job.gradients))
     given = [tracked(x) for x in inputs]
@@ -101,26 +101,35 @@ def recorded(port: Port, job: LookJob, inputs: list[Tensor]) -> tuple[dict[str, 
     returned = forward(port, given, recorder)
     graph, calls, values = recorder.graph(returned)
     port.looked[job.training] = Looked(graph, calls, recorder.states())
-    arrays = {}
+    known = {f"tensor:{name}" for name in graph.tensors}
+    arrays = {name: x for name, x in held.items() if name in known}
     if job.training:
         arrays |= {f"statistic:{name}": x for name, x in statistics(port, graph).items()}
     if job.gradients:
         arrays |= backward(port, job, graph, values, recorder)
     del returned
     recorder.gradients.clear()
-    for name, value in values.items():  # each is let go as soon as it is copied
-        if job.values:
-            arrays[f"value:{name}"] = numbers(value.held())
-        value.tensor = value.numbers = None
+    with tensors.Writer(Path(job.out), graph.to_note()) as out:
+        for name, array in arrays.items():
+            out.add(name, array)
+        for name, value in values.items():  # each is let go as soon as it is written
+            if job.values:
+                out.add(f"value:{name}", numbers(value.held()))
+            value.tensor = value.numbers = None
     for call in recorder.calls:  # the numbers may go; the arguments stay for a replay
         for value in (*call.reads, *call.writes):
             value.tensor = value.numbers = value.view = None
-    return arrays, graph
 
 
 def tracked(x: Tensor) -> Tensor:
     """An input whose gradient can be asked for, and which the port may still change in place."""
     return x.clone().requires_grad_().clone() if x.is_floating_point() else x.clone()
+
+
+def fresh(x: Tensor) -> Array:
+    """The same without a copy, of what nobody else holds."""
+    plain = x.dtype != torch.bfloat16 and not x.is_complex()
+    return x.detach().cpu().numpy() if plain else numbers(x)
 
 
 def numbers(x: Tensor) -> Array:
@@ -456,29 +465,40 @@ def replay(job: ReplayJob, progress: Emit) -> dict[str, Any]:
     if port is None or job.training not in port.looked:
         raise UsageError("a replay needs a look at the same port, in the same mode, before it")
     looked = port.looked[job.training]
-    source = tensors.load(Path(job.source))
+    source, _ = tensors.opened(Path(job.source))
+    mine = owned(port.model)
     buffers = copies(port.model, parameters=False)
     repairs = {repair.node: repair for repair in job.repairs}
-    arrays: dict[str, Array] = {}
     failed = {}
-    for unit in job.units:
-        try:
-            found = run_unit(Run(port, looked, unit, source), job.training, repairs)
-            arrays |= {f"{unit.name}|{name}": x for name, x in found.items()}
-        except Exception as error:
-            failed[unit.name] = blamed(error)
-        finally:
-            if job.training:
-                restore(buffers)
-    tensors.save(Path(job.out), arrays)
+    with tensors.Writer(Path(job.out)) as out:
+        for unit in job.units:
+            try:
+                run = Run(port, looked, unit, source, mine)
+                found = run_unit(run, job.training, repairs)
+            except Exception as error:
+                failed[unit.name] = blamed(error)
+                continue
+            finally:
+                if job.training:
+                    restore(buffers)
+            for name, array in found.items():
+                out.add(f"{unit.name}|{name}", array)
     return {"failed": failed}
 
 
 class Run:
     """One unit on its way: what is known so far, by value."""
 
-    def __init__(self, port: Port, looked: Looked, unit: Unit, source: Mapping[str, Array]) -> None:
+    def __init__(
+        self,
+        port: Port,
+        looked: Looked,
+        unit: Unit,
+        source: Mapping[str, Array],
+        mine: Mapping[str, Tensor],
+    ) -> None:
         self.port, self.looked, self.unit, self.source = port, looked, unit, source
+        self.mine = mine  # the port's tensors by name
         self.known: dict[str, Tensor] = {}
         self.made: dict[int, Tensor] = {}  # id of a value of parameters alone -> its numbers
         self.ran: list[Call] = []
@@ -531,8 +551,7 @@ class Run:
 
     def owned(self) -> dict[str, Tensor]:
         """The port's tensors that the calls read directly."""
-        mine = owned(self.port.model)
-        return {name: mine[name] for call in self.ran for name in call.tensors.values()}
+        return {name: self.mine[name] for call in self.ran for name in call.tensors.values()}
 
     def statistics(self) -> dict[str, Tensor]:
         """The running statistics that the calls read, as they left them.
@@ -583,8 +602,5 @@ def unit_gradients(run: Run, feeds: Mapping[str, Tensor]) -> dict[str, Array]:
         return {}
     targets, gradients = zip(*pairs, strict=True)
     found = torch.autograd.grad(targets, list(wanted.values()), gradients, allow_unused=True)
-    return {
-        name: numbers(gradient)
-        for name, gradient in zip(wanted, found, strict=True)
-        if gradient is not None
-    }
+    made = zip(wanted, found, strict=True)
+    return {name: fresh(gradient) for name, gradient in made if gradient is not None}

@@ -16,6 +16,7 @@ from compare.ports.causes.explain import explain
 from compare.ports.fault import Fault
 from compare.ports.judge import Judgement, judge
 from compare.ports.looks import SIDES, Look
+from compare.ports.reproduce import reproduced
 from compare.ports.rungs.forward import end_to_end_of
 from compare.ports.verify import Request, Seen
 from compare.verdict import EXIT_STATUS, Check, Verdict, worst
@@ -123,6 +124,7 @@ def of(seen: Seen, arguments: Sequence[str]) -> Document:
     """The JSON document, schema version 1."""
     told = tell(seen)
     verdict = worst_of(told, seen.request)
+    folders = reproduced(seen, [c.fault for c in told.culprits if c.cause.id is None])
     known = {(c.fault.torch, c.fault.keras) for c in told.known}
     document = {
         "schema_version": 1,
@@ -154,7 +156,9 @@ def of(seen: Seen, arguments: Sequence[str]) -> Document:
             for check in told.checks
         ],
         "rungs": list(seen.request.rungs) or None,
-        "culprits": [culprit(c, seen) for c in told.culprits],
+        "culprits": [
+            culprit(c, seen) | {"reproduction": folders.get(id(c.fault))} for c in told.culprits
+        ],
         "known_differences": [culprit(c, seen) for c in told.known],
         "coverage": {key: list(seen_of) for key, seen_of in told.judgement.coverage.items()},
         "notes": told.judgement.notes,
@@ -217,7 +221,7 @@ def row_verdict(row: Document, known: Collection[tuple[str, str]]) -> str:
     if (row["torch"], row["keras"]) in known:
         return str(Verdict.ROUNDING.value)
     errors = [row["forward"]["float64"] or 0.0, row["gradient"]["float64"] or 0.0]
-    if max(errors) > 1e-10:
+    if max(errors) > max(1e-10, row["allowed"]):
         return str(Verdict.DIFFERENT.value)
     return str((Verdict.ROUNDING if max(errors) else Verdict.SAME).value)
 

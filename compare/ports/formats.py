@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -20,7 +21,7 @@ def markdown(document: Document) -> str:
     parts = [
         f"# {cell(document['torch'])} and {cell(document['keras'])}: {document['verdict']}",
         f"Input {shapes}, channels first; outputs {error(document['outputs_apart'])} apart.",
-        *(culprit_section(number, c) for number, c in enumerate(document["culprits"], start=1)),
+        *(culprit_section(n, c) for n, c in enumerate(report.groups(document["culprits"]), 1)),
         repairs(document),
         checks_table(document),
         "\n".join(f"- {cell(note)}" for note in document["notes"]),
@@ -30,9 +31,11 @@ def markdown(document: Document) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def culprit_section(number: int, c: Document) -> str:
-    """One culprit: where, why, proof, fix."""
-    lines = [f"## {number}. {cell(report.place(c))}", "", f"Rung {c['rung']}: {cell(c['detail'])}"]
+def culprit_section(number: int, same: Sequence[Document]) -> str:
+    """One cause: where, why, proof, fix."""
+    c = same[0]
+    title = f"{cell(report.place(c))}{report.times(same)}"
+    lines = [f"## {number}. {title}", "", f"Rung {c['rung']}: {cell(c['detail'])}"]
     lines.append(f"\n- cause: {cell(cause_of(c))}")
     places = [f"{side} `{where}`" for side, where in c["place"].items() if where]
     lines += [f"- at {', '.join(places)}"] if places else []
@@ -40,6 +43,11 @@ def culprit_section(number: int, c: Document) -> str:
     if before is not None and after is not None:
         lines.append(f"- proof: {error(before)} before, {error(after)} with it taken back")
     lines += [f"- fix in {side}: `{code}`" for side, code in (c["fix"] or {}).items()]
+    lines += [f"- reproduction: `{c['reproduction']}`"] if c["reproduction"] else []
+    if len(same) > 1:
+        more = f" and {len(same) - 1 - report.SHOWN} more" if len(same) > 1 + report.SHOWN else ""
+        others = ", ".join(cell(report.place(c)) for c in same[1 : 1 + report.SHOWN])
+        lines.append(f"- also at {others}{more}")
     return "\n".join(lines)
 
 
@@ -77,17 +85,17 @@ def cell(text: str) -> str:
 
 
 def junit(document: Document) -> str:
-    """One test case a check and one a culprit, as CI servers read it."""
+    """One test case a check and one a cause, as CI servers read it."""
     title = f"compare verify {document['torch']} {document['keras']}"
     suite = ElementTree.Element("testsuite", name=clean(title))
     for check in document["checks"]:
         rung = "" if check["rung"] is None else f"rung {check['rung']} "
         case(suite, f"{rung}{check['id']}", *ending(check, document), check["detail"])
     decisive = [c for c in document["culprits"] if counts(c, document)]
-    for c in decisive:
-        name = f"rung {c['rung']} culprit {report.place(c)}"
-        lines = report.cause_lines(str(c["cause"]), [c])
-        case(suite, name, "failure", cause_of(c), "\n".join(lines))
+    for same in report.groups(decisive):
+        first = same[0]
+        name = f"rung {first['rung']} culprit {report.place(first)}{report.times(same)}"
+        case(suite, name, "failure", cause_of(first), "\n".join(report.cause_lines(same)))
     for outcome, plural in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
         suite.set(plural, str(len(suite.findall(f"testcase/{outcome}"))))
     suite.set("tests", str(len(suite.findall("testcase"))))
@@ -130,13 +138,12 @@ def clean(text: str) -> str:
 
 
 def github(document: Document) -> str:
-    """GitHub's workflow commands: one error a culprit, at its line where that is known."""
+    """GitHub's workflow commands: one error a cause, at its first line where that is known."""
     lines = []
-    for c in document["culprits"]:
-        if not counts(c, document):
-            continue
+    for same in report.groups([c for c in document["culprits"] if counts(c, document)]):
+        c = same[0]
         fixes = "".join(f"\nfix in {side}: {code}" for side, code in (c["fix"] or {}).items())
-        text = f"{report.place(c)}: {c['detail']}\ncause {cause_of(c)}{fixes}"
+        text = f"{report.place(c)}{report.times(same)}: {c['detail']}\ncause {cause_of(c)}{fixes}"
         known = [(side, c["place"][side]) for side in ("keras", "torch") if c["place"][side]]
         where = next((located(document[side], place) for side, place in known), "")
         title = escaped(f"ports differ: {c['cause'] or 'cause unknown'}", True)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from compare.ports.fault import Fault
 from compare.ports.rungs.coverage import blindness, covered, unseen
 from compare.ports.rungs.forward import end_to_end, forward
-from compare.ports.rungs.gradients import WHOLE, gradients, whole_gradients
+from compare.ports.rungs.gradients import allowed_whole, gradients, whole_gradients
 from compare.ports.rungs.step import own_words, step
-from compare.ports.rungs.structure import structure
+from compare.ports.rungs.structure import structure, unrelated
 from compare.ports.rungs.training import trained_otherwise_in_words, training
+from compare.ports.short import resting, too_rough
 from compare.ports.verify import Seen
 from compare.verdict import Check, Verdict, worst
 
@@ -40,13 +41,16 @@ class Judgement:
 
 
 def judge(seen: Seen) -> Judgement:
-    """Every rung, whatever the others say."""
+    """Every rung, whatever the others say; none of two networks that have nothing in common."""
+    if said := unrelated(seen):
+        check = Check("structure", 0, Verdict.NOT_COMPARABLE, said)
+        return Judgement([check], [], [], coverage_of(seen), end_to_end(seen), [])
     rows: dict[str, dict[str, Any]] = {}
     first = [structure(seen), forward(seen, rows)]
     wrong = {fault.part for fault in first[1][1]}
     rungs = [*first, training(seen, wrong), gradients(seen, rows)]
     faults = [fault for _, found in rungs for fault in found]
-    blind = [*blindness(seen), *unseen(seen)]
+    blind = [*blindness(seen), *unseen(seen), *too_rough(seen)]
     checks = [check for check, _ in rungs] + [step(seen)]
     checks.append(
         Check(
@@ -61,14 +65,18 @@ def judge(seen: Seen) -> Judgement:
         check, more = whole_gradients(seen)
         faults += more
         checks.append(check)
-    if not faults and residual > WHOLE:
+    if not faults and residual > allowed_whole(seen):
         checks.append(
             Check("whole", 3, Verdict.DIFFERENT, "the parts agree and the whole does not", residual)
         )
-    coverage = {
+    notes = [*blind, *resting(seen), *trained_otherwise_in_words(seen, wrong)]
+    notes += [f"{own}; the same is up to the other side's training" for own in own_words(seen)]
+    return Judgement(checks, faults, list(rows.values()), coverage_of(seen), residual, notes)
+
+
+def coverage_of(seen: Seen) -> dict[str, tuple[int, int]]:
+    """What was seen, of all there is."""
+    return {
         "layers": covered(seen),
         "parameters": (len(seen.moves.carried), len(seen.torch.graph.tensors)),
     }
-    notes = [*blind, *trained_otherwise_in_words(seen, wrong)]
-    notes += [f"{own}; the same is up to the other side's training" for own in own_words(seen)]
-    return Judgement(checks, faults, list(rows.values()), coverage, residual, notes)

@@ -6,7 +6,7 @@ last week, or elsewhere, is judged by the same code with neither framework insta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -29,6 +29,7 @@ from compare.workers import Worker
 Array = NDArray[Any]
 Dtype = Literal["float32", "float64"]
 SIDES = ("torch", "keras")
+LOWERED = "no-float64.json"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,23 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Renamed(Mapping[str, Array]):
+    """Some of the arrays, by other names; each is read when it is asked for."""
+
+    arrays: Mapping[str, Array]
+    keys_of: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> Array:
+        return self.arrays[self.keys_of[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys_of)
+
+    def __len__(self) -> int:
+        return len(self.keys_of)
+
+
+@dataclass(frozen=True)
 class Replay:
     """What units made of what they were fed."""
 
@@ -64,23 +82,14 @@ class Replay:
     def value(self, unit: str, name: str) -> Array | None:
         return self.arrays.get(f"{unit}|value:{name}")
 
-    def gradients(self, unit: str) -> dict[str, Array]:
-        """By the value or tensor that they are of."""
-        found = {}
-        for key, array in self.arrays.items():
-            own, _, what = key.partition("|")
-            if own == unit and what.startswith("gradient"):
-                found[what.removeprefix("gradient:")] = array
-        return found
-
     @cached_property
-    def by_unit(self) -> dict[str, dict[str, Array]]:
+    def by_unit(self) -> dict[str, Mapping[str, Array]]:
         """Unit -> what it left -> array."""
-        found: dict[str, dict[str, Array]] = {}
-        for key, array in self.arrays.items():
+        found: dict[str, dict[str, str]] = {}
+        for key in self.arrays:
             own, _, what = key.partition("|")
-            found.setdefault(own, {})[what] = array
-        return found
+            found.setdefault(own, {})[what] = key
+        return {own: Renamed(self.arrays, keys) for own, keys in found.items()}
 
 
 @dataclass
@@ -93,6 +102,16 @@ class Room:
     splits: dict[str, dict[str, int]] = field(default_factory=dict)  # of layers, by side
     graphs: dict[str, Graph] = field(default_factory=dict)  # as they were seen last
 
+    def lower(self, side: str, why: str) -> None:
+        """From now on a side that cannot run in float64 runs in float32 in its place."""
+        (self.folder / side).mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / side / LOWERED, {"why": why})
+
+    def lowered(self, side: str) -> str:
+        """Why it was; empty where it was not."""
+        path = self.folder / side / LOWERED
+        return str(read_json(path)["why"]) if path.exists() else ""
+
     def path(self, side: str, name: str) -> Path:
         return self.folder / side / f"{name}.safetensors"
 
@@ -101,7 +120,7 @@ class Room:
         path = self.path(side, name)
         if not path.exists():
             self.ask(side, path, LookJob(self.load(side, dtype), self.probe(), str(path), **job))
-        arrays, note = tensors.read(path)
+        arrays, note = tensors.opened(path)
         graph = parts.parted(folded(Graph.from_note(note)), self.splits.get(side, {}), side)
         self.graphs[side] = graph
         return Look(graph, parts.in_pieces(arrays, graph, side))
@@ -125,7 +144,7 @@ class Room:
                 load, tuple(units), str(source.absolute()), str(path), training, repairs
             )
             write_json(failed, self.ask(side, path, job).get("failed", {}))
-        arrays = parts.in_pieces(tensors.load(path), self.graphs[side], side)
+        arrays = parts.in_pieces(tensors.opened(path)[0], self.graphs[side], side)
         return Replay(arrays, read_json(failed))
 
     def ask(self, side: str, path: Path, job: LookJob | ReplayJob) -> dict[str, Any]:
@@ -137,7 +156,7 @@ class Room:
     def load(self, side: str, dtype: Dtype) -> Load:
         if side not in self.loads:
             raise DataError(f"{self.folder}: incomplete; verify the ports again")
-        return replace(self.loads[side], dtype=dtype)
+        return replace(self.loads[side], dtype="float32" if self.lowered(side) else dtype)
 
     def probe(self) -> str:
         return str((self.folder / "probe.safetensors").absolute())

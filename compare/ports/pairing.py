@@ -459,7 +459,7 @@ def score(t: Holder, k: Holder, names: bool) -> float:
     total += 0.5 * (t.before == k.before) + 0.5 * (t.after == k.after)
     total += 1.0 * (t.then == k.then)
     total += 0.3 * (t.depth == k.depth) + 0.3 * (t.height == k.height)
-    return total + (0.4 * name_likeness(t.node.name, k.node.name) if names else 0.0)
+    return total + (0.4 * name_likeness(t.node.name, k.node.name) if names and same else 0.0)
 
 
 def kinds(a: str, b: str) -> float:

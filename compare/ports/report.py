@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections.abc import Sequence
 from typing import Any
 
 from compare.report import MARKS, by, error
@@ -57,46 +57,44 @@ def shown(value: float | str | None) -> str:
 
 
 def culprits(document: Document) -> str:
-    """By cause, those of one kind together."""
-    found = document["culprits"]
-    if not found:
-        return ""
-
-    def key(c: Document) -> tuple[str, str]:
-        return str(c["cause"]), shared(c)
-
-    lines = []
-    ordered = sorted(found, key=lambda c: [key(d) for d in found].index(key(c)))
-    for (cause, _), group in groupby(ordered, key=key):
-        same = list(group)
-        lines += cause_lines(cause, same)
-    return "\n".join(lines)
+    """One block for each cause."""
+    return "\n".join(line for same in groups(document["culprits"]) for line in cause_lines(same))
 
 
-def shared(c: Document) -> str:
-    """What culprits have in common that are told together."""
-    return str(c["phrase"]) if c["cause"] in MANY else f"{c['torch']} {c['keras']} {c['phrase']}"
+def groups(found: Sequence[Document]) -> list[list[Document]]:
+    """Culprits of one cause together, in the order of the first of each."""
+    known: dict[tuple[Any, ...], list[Document]] = {}
+    for c in found:
+        known.setdefault(shared(c), []).append(c)
+    return list(known.values())
 
 
-MANY = {
-    "same-vs-symmetric-stride2",
-    "bias-extra",
-    "bias-missing",
-    "bn-eps",
-    "stride",
-    "bn-momentum",
-    "dropout-rate",
-}
+def shared(c: Document) -> tuple[Any, ...]:
+    """What culprits have in common that are told together; of an unknown cause, nothing."""
+    if c["cause"] is None:
+        return (c["torch"], c["keras"], c["rung"])
+    missing = tuple(bool(c[side]) for side in ("torch", "keras"))
+    if c["rung"] == 0:  # which names a tensor in every line; what it begins with tells the side
+        return (c["cause"], 0, *missing, c["detail"].partition(" ")[0].removesuffix("'s"))
+    return (c["cause"], *missing, unnamed(str(c["phrase"]), c))
 
 
-def cause_lines(cause: str, same: list[Document]) -> list[str]:
+def unnamed(phrase: str, c: Document) -> str:
+    """A phrase without the names of its own layers."""
+    names = [name for side in ("torch", "keras") for name in str(c[side]).split(", ") if name]
+    for name in sorted(names, key=len, reverse=True):
+        phrase = phrase.replace(name, "its own")
+    return phrase
+
+
+def cause_lines(same: Sequence[Document]) -> list[str]:
     """One cause: where, what, proof, fix."""
     first = same[0]
     places = [place(c) for c in same]
-    times = f" ({len(same)} places)" if len(same) > 1 else ""
-    named = "cause unknown" if cause == "None" else f"cause {cause}"
+    named = "cause unknown" if first["cause"] is None else f"cause {first['cause']}"
     lines = [f"culprit {places[0]} (rung {first['rung']}): {first['detail']}{called(first)}"]
-    lines.append(f"  {named}{times}{': ' + first['phrase'] if first['phrase'] else ''}")
+    said = first["phrase"] if first["phrase"] != first["detail"] else ""
+    lines.append(f"  {named}{times(same)}{': ' + said if said else ''}")
     before, after = (first["evidence"][key] for key in ("error_before", "error_after"))
     if after is not None and before is not None:
         worst = [c["evidence"]["error_after"] for c in same]
@@ -104,10 +102,15 @@ def cause_lines(cause: str, same: list[Document]) -> list[str]:
         lines.append(f"  proof: {error(before)} before, {error(largest)} with it taken back")
     if first["fix"]:
         lines += [f"  fix in {side}: {code}" for side, code in first["fix"].items()]
+    lines += [f"  reproduction: {c['reproduction']}" for c in same if c["reproduction"]]
     if len(same) > 1:
         more = f" and {len(same) - 1 - SHOWN} more" if len(same) > 1 + SHOWN else ""
         lines.append(f"  also at {', '.join(places[1 : 1 + SHOWN])}{more}")
     return lines
+
+
+def times(same: Sequence[Document]) -> str:
+    return f" ({len(same)} places)" if len(same) > 1 else ""
 
 
 def place(c: Document) -> str:
@@ -159,5 +162,6 @@ def end(document: Document) -> str:
             f"({apart} apart) and gradients"
         )
     else:
-        lines.append(f"verdict  {verdict}")
+        wrong = [c["detail"] for c in document["checks"] if c["verdict"] == verdict]
+        lines.append(f"verdict  {verdict}{': ' + wrong[0] if wrong else ''}")
     return "\n".join([*lines, f"run      {document['run']}"])

@@ -31,6 +31,7 @@ from compare.ports.folded import Folded, take_out
 from compare.ports.looks import SIDES, Look, Replay, Room, both
 from compare.ports.orders import feature_orders
 from compare.ports.pairing import Holder, Pairs
+from compare.ports.short import Short, measured
 from compare.progress import Reporter
 from compare.workers import Worker, check_python
 
@@ -102,9 +103,15 @@ class Seen:
         """By the name of the PyTorch tensor."""
         return {c.torch: c for c in self.moves.carried}
 
+    @cached_property
+    def names_given(self) -> dict[str, frozenset[str]]:
+        """Side -> the tensors that it was given."""
+        files = {side: self.given.get(side) for side in SIDES}
+        return {s: frozenset(tensors.load(Path(f)) if f else ()) for s, f in files.items()}
+
     def tensor_file(self, side: str, name: str) -> tuple[str, str]:
         """Where a tensor lies: a file, and its key there."""
-        if side in self.given and name in tensors.load(Path(self.given[side])):
+        if name in self.names_given[side]:
             return self.given[side], name
         if parts.PART.match(name):
             pieces = {n: x for n, x in self.held[side].items() if parts.PART.match(n)}
@@ -178,7 +185,8 @@ class Seen:
             back_in: dict[str, tuple[str, Moves]] = {}
             if gradients and mine.nodes:
                 back_in = {cut.torch: (noise(cut.torch, shape), ())}
-            made.append(Unit(name, mine.names, feeds, (cut.torch,), back_in))
+            targets = () if gradients else (cut.torch,)  # what it makes is known
+            made.append(Unit(name, mine.names, feeds, targets, back_in))
         return made
 
     @cached_property
@@ -262,11 +270,11 @@ class Seen:
                 continue
             key = noise(cut.torch, self.torch.value(cut.torch).shape)
             feeds: dict[str, tuple[str, Moves]] = {s: (f"value:{s}", ()) for s in mine.sources}
-            ours.append(Unit(name, mine.names, feeds, (cut.torch,), {cut.torch: (key, ())}))
+            ours.append(Unit(name, mine.names, feeds, (), {cut.torch: (key, ())}))
             known = [self.cuts.by_keras[source] for source in own.sources]
             feeds = {c.keras: (f"value:{c.torch}", self.to_keras(c)) for c in known}
             back_in: dict[str, tuple[str, Moves]] = {cut.keras: (key, self.to_keras(cut))}
-            theirs.append(Unit(name, own.names, feeds, (cut.keras,), back_in))
+            theirs.append(Unit(name, own.names, feeds, (), back_in))
         source = self.room.path("torch", "look-float64")
         return (
             self.room.replay("torch", "in-step-float64", ours, source),
@@ -293,6 +301,11 @@ class Seen:
         """What every part of the PyTorch port hands back."""
         source = self.room.path("torch", "look-float64")
         return self.room.replay("torch", "replay-float64", self.torch_units(True), source)
+
+    @cached_property
+    def short(self) -> Short:
+        """Parts that rest on fewer bits than float64 has."""
+        return measured(self)
 
     @cached_property
     def torch_float32(self) -> Look:
@@ -380,7 +393,12 @@ def seen(request: Request, room: Room) -> Seen:
     outputs = paired_outputs(graphs["torch"].outputs, graphs["keras"].outputs)
 
     def look(side: str) -> Look:
-        return room.look(side, "look-float64", given=given.get(side, ""), tensors=False)
+        kept: dict[str, Any] = {"given": given.get(side, ""), "tensors": False}
+        try:
+            return room.look(side, "look-float64", **kept)
+        except UsageError as error:  # it ran in float32 just now
+            room.lower(side, str(error))
+            return room.look(side, "look-float64", **kept)
 
     def look_float32(side: str) -> Look:
         kept = {"given": given.get(side, ""), "tensors": False, "values": side == "torch"}
@@ -592,15 +610,17 @@ def weights(
         name: x.astype(np.float32) if x.dtype.kind == "f" else x
         for name, x in calibrated.held().items()
     }
-    theirs = draw(first["keras"], "keras", pairs, request.seed)
-    theirs |= moves.to_keras(ours, first["keras"].graph)
+    carried = moves.to_keras(ours, first["keras"].graph)
+    theirs = draw(first["keras"], "keras", pairs, request.seed, carried) | carried
     return {
         "torch": room.save("given-torch", {n: ours[n] for n in drawn}, "torch"),
         "keras": room.save("given-keras", theirs, "keras"),
     }
 
 
-def draw(look: Look, side: str, pairs: Pairs, seed: int) -> dict[str, Array]:
+def draw(
+    look: Look, side: str, pairs: Pairs, seed: int, but: Collection[str] = ()
+) -> dict[str, Array]:
     """Random tensors by the side's own names, in its own axes, exact in float32.
 
     He et al. 2015 for kernels; biases and shifts off zero, scales off one, statistics off both, so
@@ -614,7 +634,7 @@ def draw(look: Look, side: str, pairs: Pairs, seed: int) -> dict[str, Array]:
             known.setdefault(name, (holder, role))
     found = {}
     for name, initial in look.held().items():
-        if initial.dtype.kind != "f":
+        if initial.dtype.kind != "f" or name in but:
             continue
         holder, role = known.get(name, (None, ""))
         tensor = look.graph.tensors[name]

@@ -10,6 +10,7 @@ EXPECT = {
     "rung": 3,
     "layer": "fc1",
     "cause": "float32-inside",
+    "not_a_port": "a port may keep a layer in float32: in float32 it is the same network",
 }
 
 

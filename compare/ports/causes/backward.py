@@ -22,7 +22,9 @@ def gradient_cause(seen: Seen, fault: Fault) -> Cause:
     cut = seen.cut_of(fault.part)
     reached = fed({}, noise(cut.torch, seen.torch.value(cut.torch).shape))
     for name, ours, theirs in part_gradients(seen, fault.part):
-        if gradient_error(seen, name, ours, theirs, seen.parts[fault.part]) <= GRADIENT_FLOAT64:
+        short = fault.part in seen.short.parts
+        error = gradient_error(seen, name, ours, theirs, seen.parts[fault.part], short)
+        if error <= seen.short.gradient(fault.part, GRADIENT_FLOAT64):
             continue
         found = against(name, ours, theirs, reached)
         if found.id is not None:

@@ -75,6 +75,7 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
         middle = narrowed(seen, fault, number)
         if middle is None:
             return [Cause(before=fault.error)]
+        middle.rounding = seen.short.forward(fault.part, FORWARD_FLOAT64)
         found = causes_of(seen, middle)
         if found[0].id is None:
             works = merged(middle.torch), merged(middle.keras)
@@ -254,7 +255,7 @@ def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
     sources = [seen.torch.value(name) for name in (ours.pad or t).reads]
     own_t, own_k = owned(seen, t, "torch"), owned(seen, k, "keras")
     right = numbers(t.kind, ours.settings, sources, own_t, middle.due)
-    if right is None or relative_error(right, middle.due) > RIGHT:
+    if right is None or relative_error(right, middle.due) > max(RIGHT, middle.rounding):
         return [other_kind(middle, t, k, None)]
     repairs = repaired(seen, middle, ours, theirs)
     if t.kind == k.kind == "concat":

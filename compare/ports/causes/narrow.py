@@ -40,6 +40,11 @@ class Middle:
     error: float
     after: float | None = None  # of the part's end, run on PyTorch's numbers
     reader: Node | None = None  # of Keras, which reads what PyTorch first does something to
+    rounding: float = FORWARD_FLOAT64  # what right ones may be apart here
+
+    def explained(self, after: float) -> bool:
+        """Whether an error is gone: to rounding, and to far less than it was."""
+        return after <= FORWARD_FLOAT64 or after <= min(self.rounding, 0.1 * self.error)
 
 
 def narrowed(seen: Seen, fault: Fault, number: int) -> Middle | None:
@@ -52,10 +57,11 @@ def narrowed(seen: Seen, fault: Fault, number: int) -> Middle | None:
     made = seen.replayed.value(fault.part, cut.keras)
     if len(own.nodes) == len(mine.nodes) == 1 and alike_sources(seen, mine, own):
         return piece(seen, local, mine.nodes, own.nodes, cut, made)
-    inside = inner_values(seen, fault, number)
+    inside, rounding = inner_values(seen, fault, number), seen.short.forward(fault.part, 0.0)
     for value in [v for node in own.nodes for v in node.writes if v != cut.keras]:
+        made_inside = inside.get(value)
         for candidate in [v for v in (*mine.sources, *made_by(mine)) if v != cut.torch]:
-            moves = equal_way(inside.get(value), seen.torch.value(candidate), seen)
+            moves = equal_way(made_inside, seen.torch.value(candidate), seen, rounding)
             if moves is not None:
                 local[value] = Cut(candidate, value, moves, "values")
     local |= viewed(seen, mine, own, local)
@@ -184,12 +190,12 @@ def source_of(seen: Seen) -> Any:
     return seen.room.path("torch", "look-float64")
 
 
-def equal_way(keras: Array | None, torch: Array, seen: Seen) -> Moves | None:
+def equal_way(keras: Array | None, torch: Array, seen: Seen, rounding: float = 0.0) -> Moves | None:
     """The moves after which both are equal to rounding."""
     if keras is None or keras.size != torch.size:
         return None
     moves = way_by_value(keras, torch, seen.keras.graph, list(seen.torch.graph.shapes.values()))
-    if moves is None or relative_error(moved(keras, moves), torch) > FORWARD_FLOAT64:
+    if moves is None or relative_error(moved(keras, moves), torch) > max(rounding, FORWARD_FLOAT64):
         return None
     return moves
 
@@ -244,7 +250,7 @@ def ending(
         if made is None or prod_of(made) != prod_of(due):
             continue
         error = relative_error(moved(made, cut.moves), due)
-        if error <= FORWARD_FLOAT64:
+        if error <= seen.short.forward(fault.part, FORWARD_FLOAT64):
             return value, candidate, error
         if error <= min(KEPT_IN_FLOAT32, 1e-3 * (fault.error or 0.0)) and rounded is None:
             rounded = value, candidate, error  # what is behind it works in float32

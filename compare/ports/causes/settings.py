@@ -18,7 +18,6 @@ from compare.ports.causes.cause import RIGHT, Cause
 from compare.ports.causes.narrow import Middle
 from compare.ports.looks import Array
 from compare.ports.verify import Seen
-from compare.thresholds import FORWARD_FLOAT64
 
 PADDED = {"conv", "max_pool", "avg_pool"}
 UNHEARD = {
@@ -110,11 +109,11 @@ def by_settings(
         return []
     if middle.made is not None:
         every = {**ours.settings, **{key: set_to(theirs, key) for key in keys}}
-        if not as_it_says(kind, every, sources, own, middle.made):
+        if not as_it_says(kind, every, sources, own, middle.made, max(RIGHT, middle.rounding)):
             return []
     keys.sort(key=lambda key: (WEIGHTIEST.index(key) if key in WEIGHTIEST else 99, key))
     needed, after = smallest(ours, theirs, sources, own, middle, keys)
-    if after > max(FORWARD_FLOAT64, 1e-6 * min(middle.error, 1.0)):
+    if not middle.explained(after) and after > 1e-6 * min(middle.error, 1.0):
         return []
     fix = code(ours, theirs, sources)
     return [
@@ -137,16 +136,17 @@ def as_it_says(
     sources: Sequence[Array],
     own: Mapping[str, Array],
     made: Array,
+    allowed: float,
 ) -> bool:
     """Whether an operation does what its settings say, in TensorFlow's float32 constants or not."""
     as_set = numbers(kind, settings, sources, own, made)
-    if as_set is None or relative_error(made, as_set) <= RIGHT:
+    if as_set is None or relative_error(made, as_set) <= allowed:
         return as_set is not None
     try:
         short = in_float32(kind, settings, sources)
     except (ValueError, KeyError, IndexError, TypeError):
         return False
-    return short is not None and relative_error(made, short.reshape(made.shape)) <= RIGHT
+    return short is not None and relative_error(made, short.reshape(made.shape)) <= allowed
 
 
 WEIGHTIEST = ("kernel", "size", "stride", "dilation", "groups", "bias", "eps", "padding", "sides")
@@ -167,7 +167,7 @@ def smallest(
             settings = {**as_keras, **{key: set_to(ours, key) for key in chosen}}
             made = numbers(ours.node.kind, settings, sources, own, middle.due)
             after = relative_error(made, middle.due) if made is not None else np.inf
-            if after <= FORWARD_FLOAT64:
+            if middle.explained(after):
                 return chosen, after
     return (), np.inf
 

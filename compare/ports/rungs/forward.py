@@ -36,6 +36,8 @@ def forward(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[Fa
     faults += [*other_outputs(seen)]
     verdict = Verdict.DIFFERENT if faults else Verdict.ROUNDING if largest else Verdict.SAME
     detail = f"{len(seen.parts)} parts, each alone on the same numbers: at most {largest:.1e} apart"
+    if seen.short.parts:
+        detail += f"; {len(seen.short.parts)} of them in float32, whatever is asked for"
     said = faults[0].detail if faults else detail
     cover = (len(seen.parts) - len(faults), len(seen.parts))
     check = Check("forward", 3, verdict, said, largest, FORWARD_FLOAT64, coverage=cover)
@@ -64,15 +66,25 @@ def wrong_numbers(seen: Seen, name: str, cut: Cut, own: Part, row: dict[str, Any
     if made is not None and prod(made.shape) != prod(due.shape):
         detail = f"makes {by(in_torchs_axes(made, cut))}, torch's {by(due.shape[1:])}"
         return Fault(1, *titles, error, detail, name)
-    if not error <= FORWARD_FLOAT64 and any(is_short(seen, s, "float64") for s in own.sources):
+    allowed = row["allowed"] = seen.short.forward(name, FORWARD_FLOAT64)
+    short = name in seen.short.parts
+    if (
+        not short
+        and not error <= allowed
+        and any(is_short(seen, s, "float64") for s in own.sources)
+    ):
         row["forward"]["float64"] = None
         return None  # what makes it is to blame
-    if not error <= FORWARD_FLOAT64:
-        return Fault(3, *titles, error, f"errs by {error:.1e} on torch's own numbers", name)
+    if not error <= allowed:
+        rests = f", {allowed:.1e} of it rounding" if short else ""
+        said = f"errs by {error:.1e} on torch's own numbers{rests}"
+        return Fault(3, *titles, error, said, name)
+    if short:
+        return None  # which is all that float32 can say
     rounded = seen.replayed_float32.value(name, seen.target(name))
-    short = apart(rounded, float32_due(seen, cut), cut)
-    row["forward"]["float32"] = short
-    if not short <= FORWARD_FLOAT32:
+    in_float32 = apart(rounded, float32_due(seen, cut), cut)
+    row["forward"]["float32"] = in_float32
+    if not in_float32 <= FORWARD_FLOAT32:
         if any(elsewhere_in_float32(seen, source) for source in own.sources):
             return None  # what makes it is to blame
         if cut.torch not in seen.torch_float32.graph.shapes or name in seen.replayed_float32.failed:
@@ -80,8 +92,8 @@ def wrong_numbers(seen: Seen, name: str, cut: Cut, own: Part, row: dict[str, Any
             return Fault(3, *titles, None, detail, name, short=True)
         if any(is_short(seen, source, "float32") for source in own.sources):
             return None  # what makes it is to blame
-        detail = f"errs by {short:.1e} in float32, and not in float64"
-        return Fault(3, *titles, short, detail, name, short=True)
+        detail = f"errs by {in_float32:.1e} in float32, and not in float64"
+        return Fault(3, *titles, in_float32, detail, name, short=True)
     return None
 
 
@@ -140,6 +152,7 @@ def row_of(seen: Seen, name: str, cut: Cut, own: Part) -> dict[str, Any]:
         "evidence": cut.why,
         "forward": {"float32": None, "float64": float("inf")},
         "gradient": {"float64": None},
+        "allowed": FORWARD_FLOAT64,
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import prod
 
 from compare.ports.fault import Fault, looks
-from compare.ports.looks import Look
+from compare.ports.looks import SIDES, Look
 from compare.ports.pairing import Holder
 from compare.ports.verify import Seen
 from compare.verdict import Check, Verdict
@@ -29,6 +29,18 @@ def structure(seen: Seen) -> tuple[Check, list[Fault]]:
     said = faults[0].detail if faults else detail
     cover = (carried, max(len(look.graph.tensors) for look in looks(seen).values()))
     return Check("structure", 0, verdict, said, coverage=cover), faults
+
+
+def unrelated(seen: Seen) -> str:
+    """Why two ports are no pair at all, in words; empty where they are one, right or wrong."""
+    lonely = {side: 0 for side in SIDES}
+    for fault in without_partner(seen):
+        lonely["torch" if fault.torch else "keras"] += 1
+    total = {side: len(seen.pairs.pairs) + count for side, count in lonely.items()}
+    if not any(count > total[side] / 2 for side, count in lonely.items()):
+        return ""
+    said = " and ".join(f"{lonely[side]} of {total[side]} layers of {side}" for side in SIDES)
+    return f"{said} have no partner: two networks, unless --map says which layer is which"
 
 
 def counted(look: Look) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from compare.ports.pairing import Holder
 from compare.ports.verify import Seen
 from compare.thresholds import (
     FORWARD_FLOAT64,
+    SHORT_STATISTIC,
     STATISTIC_FLOAT64,
 )
 from compare.verdict import Check, Verdict
@@ -138,12 +139,14 @@ def part_in_training(
     due, made = ours.value(name, cut.torch), theirs.value(name, seen.target(name))
     error = apart(made, due, cut)
     known = apart(seen.replayed.value(name, seen.target(name)), seen.torch.value(cut.torch), cut)
-    if not error <= 1e-9 and known <= FORWARD_FLOAT64:
+    short = name in seen.short.parts
+    allowed = SHORT_STATISTIC if short else 1e-9
+    if not error <= allowed and known <= seen.short.forward(name, FORWARD_FLOAT64):
         detail = f"errs by {error:.1e} in training mode, and not in evaluation"
         faults.append(
             Fault(4, *titles, error, detail, name, **frozen_norm(seen, name, ours, theirs))
         )
-    elif error <= 1e-9:
+    elif error <= allowed:
         largest = error
     if faults and faults[0].cause:
         return largest, faults  # a norm that is frozen leaves its statistics alone, too
@@ -208,12 +211,12 @@ def statistics(
             worst_error = max(worst_error, relative_error(brought, (1 - keep) * batch))
         errors[keep] = worst_error
     error = errors[keep_t]
-    if error <= STATISTIC_FLOAT64 or (
-        np.isclose(keep_t, keep_k or 0.0, rtol=1e-7) and error <= 1e-6
-    ):
-        return (error if error <= STATISTIC_FLOAT64 else 0.0), None
+    short = name in seen.short.parts
+    allowed, proof = (SHORT_STATISTIC,) * 2 if short else (STATISTIC_FLOAT64, 1e-6)
+    if error <= allowed or (np.isclose(keep_t, keep_k or 0.0, rtol=1e-7) and error <= 1e-6):
+        return (error if error <= allowed else 0.0), None
     after = errors.get(keep_k) if isinstance(keep_k, float) else None
-    proven = after is not None and after <= 1e-6 and keep_k != keep_t
+    proven = after is not None and after <= proof and keep_k != keep_t
     detail = f"keeps {keep_k} of its running statistics, torch's {keep_t}"
     if not proven:
         detail = f"brings another share into its running statistics ({error:.1e})"
