@@ -175,7 +175,7 @@ OPTIONS = {
     "probe not there": (["--probe", "probe.npz"], ["--probe", "probe.npz"]),
     "one side's weights": (["--torch-weights", "w.safetensors"], ["--keras-weights", "neither"]),
     "rungs no rungs": (["--rungs", "1-x"], ["--rungs", "0-3"]),
-    "rungs that are none": (["--rungs", "9"], ["--rungs", "from 0 to 5"]),
+    "rungs that are none": (["--rungs", "9"], ["--rungs", "from 0 to 6"]),
 }
 
 
