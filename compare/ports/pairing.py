@@ -438,11 +438,19 @@ def second_chance(
     ]
     found = []
     for holder in left[0]:
-        alike = [k for k in left[1] if k.like == holder.like]
-        twins = [t for t in left[0] if t.like == holder.like]
+        alike = [k for k in left[1] if own_kind(k) == own_kind(holder)]
+        twins = [t for t in left[0] if own_kind(t) == own_kind(holder)]
         if len(alike) == len(twins) == 1:
             found.append(Pair(holder, alike[0], evidence(holder, alike[0])))
     return found
+
+
+def own_kind(holder: Holder) -> tuple[object, ...]:
+    """What a layer is like; a tensor that stands for itself, whatever reads it: its numbers."""
+    if holder.node.kind in FREE and len(holder.tensors) == 1:
+        (shape,) = holder.shapes.values()
+        return "free", tuple(n for n in shape if n != 1)
+    return holder.like
 
 
 def score(t: Holder, k: Holder, names: bool) -> float:

@@ -98,3 +98,23 @@ def multi_head(eps=1e-6):
     y = layers.LayerNormalization(epsilon=eps)(tokens)
     y = tokens + layers.MultiHeadAttention(3, 4)(y, y)
     return keras.Model(x, layers.Dense(5)(layers.GlobalAveragePooling1D()(y)))
+
+
+class Places(layers.Layer):
+    """A token that is repeated, and positions of an embedding."""
+
+    def __init__(self):
+        super().__init__()
+        self.token = self.add_weight(shape=(1, 1, 12), initializer="normal", name="token")
+        self.places = layers.Embedding(7, 12)
+
+    def call(self, x):
+        token = ops.tile(self.token, (ops.shape(x)[0], 1, 1))
+        return ops.concatenate([token, x], axis=1) + self.places(ops.arange(7))
+
+
+def positions():
+    x = keras.Input((8, 12, 3))
+    y = layers.LayerNormalization(epsilon=1e-6)(Places()(patches(x)))
+    y = layers.GlobalAveragePooling1D()(ops.tanh(y))
+    return keras.Model(x, layers.Dense(5)(y))
