@@ -39,6 +39,7 @@ def test_a_right_port_matches(verified, net):
 
 FAULTS = {
     "a box beside": ("crop", {"shift": 1}, "cut-elsewhere", 1e-12),
+    "pixels scaled inside": ("crop", {"scale": 1 / 255}, "preprocessing-inside", 1e-12),
     "joined the other way": ("crop", {"skip_first": False}, "concat-order", 1e-12),
     "cut at the other side": ("generator", {}, "padding-side", 1e-12),
     "epsilon of a volume": ("volume", {"eps": 1e-5}, "bn-eps", 1e-12),

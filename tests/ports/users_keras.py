@@ -4,9 +4,10 @@ import keras
 from keras import layers, ops
 
 
-def crop(shift=0, skip_first=True):
+def crop(shift=0, skip_first=True, scale=1):
     x = keras.Input((16, 12, 2))
-    skip = layers.Conv2D(4, 3, activation="relu")(x)
+    y = x if scale == 1 else layers.Rescaling(scale)(x)
+    skip = layers.Conv2D(4, 3, activation="relu")(y)
     y = layers.Conv2D(6, 3, activation="relu")(layers.MaxPooling2D()(skip))
     up = layers.Conv2DTranspose(4, 2, strides=2)(y)
     sides = [(skip.shape[i] - up.shape[i]) // 2 for i in (1, 2)]

@@ -238,7 +238,8 @@ def extra(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause:
     fix = {"torch": f"add {', '.join(kinds)}", "keras": f"remove {names}"}
     repairs = tuple(Repair(n, "identity", reads=((),)) for w in keras for n in w.node.ran)
     phrase = f"keras does {names}, torch nothing here"
-    if not set(kinds) <= LAYER_KINDS and read is not None:
+    first = id == "preprocessing-inside" and str(read).startswith("input:")
+    if not set(kinds) <= LAYER_KINDS and read is not None and not first:
         same = seen.torch.value(read)
         happened = what_happened(
             seen, middle, same.reshape(middle.due.shape) if same.size == middle.due.size else None,
