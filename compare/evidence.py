@@ -272,7 +272,8 @@ def relative_error(a: Array | None, b: Array | None) -> float:
     if a is None or b is None or a.shape != b.shape:
         return float("inf")
     a, b = a.astype(np.float64, copy=False), b.astype(np.float64, copy=False)
-    apart = np.subtract(a, b)
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = np.asarray(a - b)
     gap = np.abs(apart, out=apart).max(initial=0.0)
     scale = max(b.max(initial=0.0), -b.min(initial=0.0))
     if not (np.isfinite(gap) and np.isfinite(scale)):  # as it is where a number of either is not
