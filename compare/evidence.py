@@ -25,6 +25,7 @@ DTYPES = ("float32", "float64")
 CONTROL, CONTROL_SIDE = "control", "torch"  # folder and side of a training against itself
 STEPS = (1, 10)  # optimizer steps; the first has no velocity, by the tenth the rate has changed
 LOCKSTEPS = 100
+WINDOW = 2**15  # numbers that are looked at together: few enough for a processor's cache
 STEP_ROW = "step.json"  # what rung 6 measured in a large net, whose arrays were not kept
 
 
@@ -268,16 +269,21 @@ def flattened(evidence: Evidence, layer: Layer) -> Shape | None:
 
 
 def relative_error(a: Array | None, b: Array | None) -> float:
-    """max |a - b| / max |b|. Infinite where a side is missing, misshapen, or not finite."""
+    """max |a - b| / max |b|. Infinite where a side is missing, misshapen, or not finite.
+
+    Window by window, so that nothing as large as the arrays is made on the way.
+    """
     if a is None or b is None or a.shape != b.shape:
         return float("inf")
-    a, b = a.astype(np.float64, copy=False), b.astype(np.float64, copy=False)
-    with np.errstate(invalid="ignore", over="ignore"):
-        apart = np.asarray(a - b)
-    gap = np.abs(apart, out=apart).max(initial=0.0)
-    scale = max(b.max(initial=0.0), -b.min(initial=0.0))
-    if not (np.isfinite(gap) and np.isfinite(scale)):  # as it is where a number of either is not
-        return float("inf")
+    a, b = a.reshape(-1), b.reshape(-1)
+    gap = scale = 0.0
+    for start in range(0, a.size, WINDOW):
+        x, y = (z[start : start + WINDOW].astype(np.float64, copy=False) for z in (a, b))
+        with np.errstate(invalid="ignore", over="ignore"):
+            most = float(np.abs(x - y).max())
+        if not np.isfinite(most):  # as it is where a number of either is not
+            return float("inf")
+        gap, scale = max(gap, most), max(scale, float(y.max()), -float(y.min()))
     if gap == 0:
         return 0.0
-    return float(gap / scale) if scale > 0 else float("inf")
+    return gap / scale if scale > 0 else float("inf")

@@ -78,6 +78,11 @@ def look(job: LookJob, progress: Emit) -> dict[str, Any]:
             forward(port, inputs)
     held = owned(port.model) if job.tensors else {}
     arrays = {f"tensor:{name}": names.canonical(x) for name, x in held.items()}
+    if job.calibrate and not job.values and job.training in port.looked:
+        graph = port.looked[job.training].graph  # as it ran before: tensors are all that is wanted
+        own = {f"tensor:{name}" for name in graph.tensors}
+        tensors.save(Path(job.out), {n: arrays[n] for n in arrays if n in own}, graph.to_note())
+        return {}
     buffers = copies(port.model, parameters=False)
     port.model.train(job.training)
     try:
@@ -109,6 +114,9 @@ def recorded(port: Port, job: LookJob, inputs: list[Tensor], held: Mapping[str, 
         arrays |= backward(port, job, graph, values, recorder)
     del returned
     recorder.gradients.clear()
+    for value in values.values():  # the way back is done: what it needs may go
+        if value.tensor is not None:
+            value.tensor = value.tensor.detach()
     with tensors.Writer(Path(job.out), graph.to_note()) as out:
         for name, array in arrays.items():
             out.add(name, array)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.graph import Graph, Moves, Node, moved
+from compare.evidence import WINDOW
 from compare.ports.orders import FLATTENS, MAPS, between, feature_orders, flattened
 from compare.ports.pairing import Net, Pairs
 
@@ -284,10 +285,14 @@ class Mark:
 
 
 def mark(x: Array) -> Mark:
-    x = x.ravel()
-    size = np.abs(x)
-    sums = (float(x.sum()), float(size.sum()), float(x @ x), float(size.max(initial=0.0)))
-    return Mark(x.size, sums)
+    """Window by window, so that nothing as large as the array is made on the way."""
+    x, sums, most = x.ravel(), np.zeros(3), 0.0
+    for start in range(0, x.size, WINDOW):
+        part = x[start : start + WINDOW]
+        size = np.abs(part)
+        sums += part.sum(), size.sum(), part @ part
+        most = max(most, float(size.max()))
+    return Mark(x.size, (float(sums[0]), float(sums[1]), float(sums[2]), most))
 
 
 def equal_values(

@@ -6,7 +6,7 @@ last week, or elsewhere, is judged by the same code with neither framework insta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -90,6 +90,31 @@ class Replay:
             own, _, what = key.partition("|")
             found.setdefault(own, {})[what] = key
         return {own: Renamed(self.arrays, keys) for own, keys in found.items()}
+
+
+@dataclass(frozen=True)
+class Gathered(Mapping[str, Array]):
+    """Arrays of several files, each read when it is asked for."""
+
+    files: Mapping[str, Mapping[str, Array]]  # by the array's name
+
+    def __getitem__(self, name: str) -> Array:
+        return self.files[name][name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.files)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+def replaced(before: Replay, again: Replay, units: Collection[str]) -> Replay:
+    """A replay with these units as another one left them."""
+    files = {k: before.arrays for k in before.arrays if k.partition("|")[0] not in units}
+    files |= {k: again.arrays for k in again.arrays if k.partition("|")[0] in units}
+    failed = {n: why for n, why in before.failed.items() if n not in units}
+    failed |= {n: why for n, why in again.failed.items() if n in units}
+    return Replay(Gathered(files), failed)
 
 
 @dataclass

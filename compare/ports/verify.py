@@ -28,7 +28,7 @@ from compare.folder import RunFolder, read_json, write_json
 from compare.ports import cuts, pairing, parts, transfer
 from compare.ports.cuts import Cut, Cuts, Part, part
 from compare.ports.folded import Folded, take_out
-from compare.ports.looks import SIDES, Look, Replay, Room, both
+from compare.ports.looks import SIDES, Look, Replay, Room, both, replaced
 from compare.ports.orders import feature_orders
 from compare.ports.pairing import Holder, Pairs
 from compare.ports.short import Short, measured
@@ -419,9 +419,9 @@ def seen(request: Request, room: Room) -> Seen:
         given["keras"] = room.save("given-keras-again", theirs, "keras")
         again = room.look("keras", "look-float64-again", given=given["keras"], tensors=False)
         found = replace(found, moves=moves, keras=again)
+    both(lambda side: found.torch_replayed if side == "torch" else found.replayed)
     if any(cut.why in ("neighbours", "layers") for cut in found.cuts.found):
         relax(found)
-    both(lambda side: found.torch_replayed if side == "torch" else found.replayed)
     both(look_float32)
     found.replayed_float32  # noqa: B018
     return found
@@ -480,7 +480,7 @@ def relax(found: Seen) -> None:
     }
     if not doubtful:
         return
-    before = found.parts
+    before, units_before = found.parts, found.torch_units(True)
     all_cuts = found.cuts
     found.__dict__["cuts"] = all_cuts.without(doubtful)
     del found.__dict__["parts"]
@@ -492,12 +492,14 @@ def relax(found: Seen) -> None:
     inside = {n: {v for node in found.parts[n].nodes for v in node.writes} for n in changed}
     wrong = {v for v in doubtful if any(v in inside[n] for n in bad)}
     kept = {n for n in changed if not inside[n] & wrong}
-    arrays = dict(found.replayed.arrays)
-    arrays |= {k: x for k, x in again.arrays.items() if k.partition("|")[0] in kept}
-    failed = {n: why for n, why in found.replayed.failed.items() if n not in kept}
     found.__dict__["cuts"] = all_cuts.without(doubtful - wrong)
     del found.__dict__["parts"]
-    found.__dict__["replayed"] = Replay(arrays, failed)
+    found.__dict__["replayed"] = replaced(found.replayed, again, kept)
+    units = [unit for unit in found.torch_units(True) if unit not in units_before]
+    if units:
+        again = found.room.replay("torch", "relaxed-float64", units, source)
+        names = {unit.name for unit in units}
+        found.__dict__["torch_replayed"] = replaced(found.torch_replayed, again, names)
 
 
 def paired_outputs(torch: Collection[str], keras: Collection[str]) -> list[tuple[str, str]]:
