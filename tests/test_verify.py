@@ -190,3 +190,19 @@ def test_trained_weights_tell_which_branch_is_which(verified, tmp_path, order):
     ]
     assert {(p["keras"], p["torch"]) for p in found["pairs"]} == set(layers.items())
     assert all("weights" in p["evidence"] for p in found["pairs"])
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_border_that_a_maximum_hides_is_seen(verified, seed):
+    """On 58x62 places of a map the largest of a random probe's is hardly ever at the border."""
+    ports = f"{PORTS}/hidden_torch.py:Net", f"{PORTS}/hidden_keras.py:Net"
+    arguments = {"keras": {"padding": "same"}}
+    found = verified(*ports, (3, 60, 64), arguments=arguments, seed=seed)
+    assert (found["verdict"], found["exit_status"]) == ("different", 1)
+    assert [(c["torch"], c["keras"]) for c in found["culprits"]] == [("0", "conv")]
+
+
+def test_the_same_maximum_without_the_border_is_the_same(verified):
+    ports = f"{PORTS}/hidden_torch.py:Net", f"{PORTS}/hidden_keras.py:Net"
+    found = verified(*ports, (3, 60, 64))
+    assert (found["verdict"], found["exit_status"]) == ("same within rounding", 0)

@@ -124,7 +124,8 @@ def of(seen: Seen, arguments: Sequence[str]) -> Document:
     """The JSON document, schema version 1."""
     told = tell(seen)
     verdict = worst_of(told, seen.request)
-    folders = reproduced(seen, [c.fault for c in told.culprits if c.cause.id is None])
+    unknown = [c.fault for c in told.culprits if c.cause.id is None and not c.fault.hidden]
+    folders = reproduced(seen, unknown)
     known = {(c.fault.torch, c.fault.keras) for c in told.known}
     document = {
         "schema_version": 1,

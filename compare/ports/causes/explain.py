@@ -62,6 +62,8 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
         return [Cause(fault.cause, fault.detail, fault.error, fault.after, fix=fault.fix)]
     if fault.short:
         return [in_few_bits(seen, fault)]
+    if fault.hidden:  # nothing can be proven on numbers that do not show it
+        return [Cause(before=fault.error)]
     if fault.part.startswith(OUTPUT) and fault.part not in seen.parts:
         return returned(seen, fault)
     if fault.part in seen.parts and fault.rung == 5:

@@ -13,6 +13,7 @@ from compare.evidence import relative_error
 from compare.ports.cuts import Cut, Part, ways_between
 from compare.ports.fault import Fault, apart, title
 from compare.ports.looks import Array
+from compare.ports.rungs import hidden
 from compare.ports.verify import OUTPUT, Seen
 from compare.thresholds import (
     FORWARD_FLOAT32,
@@ -23,11 +24,17 @@ from compare.verdict import Check, Verdict
 
 def forward(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[Fault]]:
     """Rungs 1 and 3: every part alone makes PyTorch's numbers, in float64 and in float32."""
-    faults, largest = [], 0.0
+    faults, largest, behind = [], 0.0, hidden.errors(seen)
     for name, own in seen.parts.items():
         cut = seen.cut_of(name)
         row = row_of(seen, name, cut, own)
         fault = wrong_numbers(seen, name, cut, own, row)
+        if fault is None and behind.get(name, 0.0) > max(row["allowed"], FORWARD_FLOAT64):
+            error = row["forward"]["float64"] = behind[name]
+            said = f"errs by {error:.1e} where the largest numbers lie elsewhere than on the probe"
+            sizes = hidden.other_sizes(seen, name)
+            titles, more = (sizes[:2], f": {sizes[2]}") if sizes else (title(seen, cut, own), "")
+            fault = Fault(3, *titles, error, said + more, name, hidden=True)
         rows[name] = row
         if fault is not None:
             faults.append(fault)
