@@ -71,24 +71,30 @@ def other_sizes(seen: Seen, name: str) -> tuple[str, str, str] | None:
 def peaks(
     seen: Seen, names: frozenset[str], random: np.random.RandomState, count: int
 ) -> dict[str, Array]:
-    """For each value that the parts read, as many samples, each large around one place."""
+    """For each value that the parts read: its own numbers, moved to one place, less around it."""
     found: dict[str, Array] = {}
     sources = {seen.cuts.by_keras[s].torch for n in names for s in seen.parts[n].sources}
     for value in sorted(sources):
         x = seen.torch.value(value)
-        if x.dtype.kind == "f":
-            drawn = random.standard_normal(x.shape) * max(float(np.abs(x).max()), 1e-30)
-            x = np.stack([y * envelope(y.shape, random, count + i) for i, y in enumerate(drawn)])
+        if x.dtype.kind == "f" and x.ndim > 2:
+            x = np.stack([peak(y, random, count + i) for i, y in enumerate(x)])
         found[f"value:{value}"] = x
     return found
 
 
-def envelope(shape: tuple[int, ...], random: np.random.RandomState, turn: int) -> Array:
-    """(C, ...): 1 in one place of a map and less around it; first the corners, then anywhere."""
-    corners = list(product((0.0, 1.0), repeat=len(shape) - 1))
-    where = corners[turn % len(corners)] if turn % 3 else random.random_sample(len(shape) - 1)
-    far = np.zeros(shape[1:])
-    for axis, share in enumerate(where):
-        line = np.abs(np.arange(shape[1 + axis]) - round(share * (shape[1 + axis] - 1)))
-        far = far + line.reshape([-1 if i == axis else 1 for i in range(len(shape) - 1)])
-    return np.broadcast_to(np.exp(-far / REACH), shape)
+def peak(x: Array, random: np.random.RandomState, turn: int) -> Array:
+    """(C, ...) -> the same, rolled until its largest numbers lie in a corner, or anywhere.
+
+    No number gets another sign, or larger: behind a relu there are none below zero.
+    """
+    corners = list(product((0.0, 1.0), repeat=x.ndim - 1))
+    where = corners[turn % len(corners)] if turn % 3 else random.random_sample(x.ndim - 1)
+    largest = np.unravel_index(int(np.abs(x).sum(axis=0).argmax()), x.shape[1:])
+    far = np.zeros(x.shape[1:])
+    for axis, (share, now) in enumerate(zip(where, largest, strict=True)):
+        n = x.shape[1 + axis]
+        place = round(share * (n - 1))
+        x = np.roll(x, place - int(now), axis=1 + axis)
+        line = np.abs(np.arange(n) - place)
+        far = far + line.reshape([-1 if i == axis else 1 for i in range(far.ndim)])
+    return np.asarray(x * np.exp(-far / REACH))
