@@ -92,9 +92,9 @@ def peak(x: Array, random: np.random.RandomState, turn: int) -> Array:
     largest = np.unravel_index(int(np.abs(x).sum(axis=0).argmax()), x.shape[1:])
     far = np.zeros(x.shape[1:])
     for axis, (share, now) in enumerate(zip(where, largest, strict=True)):
-        n = x.shape[1 + axis]
-        place = round(share * (n - 1))
+        places = np.arange(x.shape[1 + axis])
+        place = round(share * int(places[-1]))
         x = np.roll(x, place - int(now), axis=1 + axis)
-        line = np.abs(np.arange(n) - place)
+        line = np.abs(places - place)
         far = far + line.reshape([-1 if i == axis else 1 for i in range(far.ndim)])
     return np.asarray(x * np.exp(-far / REACH))
