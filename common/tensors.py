@@ -32,7 +32,7 @@ CODES = {
 }  # fmt: skip
 DTYPES = {np.dtype(dtype): code for code, dtype in CODES.items()}
 HEADER_LIMIT = 100_000_000  # bytes, as in the format's own reader
-HEADER_ROOM = 1 << 16  # bytes left in front of the arrays of a file whose names are not known yet
+HEADER_ROOM = 1 << 20  # bytes left in front of the arrays of a file whose names are not known yet
 BLOCK = 1 << 24  # bytes that are moved at once where that was not enough
 
 
