@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from typing import Any, Literal
 
 import numpy as np
@@ -126,6 +127,7 @@ class Room:
     workers: Mapping[str, Worker] = field(default_factory=dict)
     splits: dict[str, dict[str, int]] = field(default_factory=dict)  # of layers, by side
     graphs: dict[str, Graph] = field(default_factory=dict)  # as they were seen last
+    locks: Mapping[str, RLock] = field(default_factory=lambda: {s: RLock() for s in (*SIDES, "")})
 
     def lower(self, side: str, why: str) -> None:
         """From now on a side that cannot run in float64 runs in float32 in its place."""
@@ -143,8 +145,10 @@ class Room:
     def look(self, side: str, name: str, dtype: Dtype = "float64", **job: Any) -> Look:
         """Looks at a port; once for each name."""
         path = self.path(side, name)
-        if not path.exists():
-            self.ask(side, path, LookJob(self.load(side, dtype), self.probe(), str(path), **job))
+        with self.locks[side]:
+            if not path.exists():
+                asked = LookJob(self.load(side, dtype), self.probe(), str(path), **job)
+                self.ask(side, path, asked)
         arrays, note = tensors.opened(path)
         graph = parts.parted(folded(Graph.from_note(note)), self.splits.get(side, {}), side)
         self.graphs[side] = graph
@@ -163,12 +167,13 @@ class Room:
         """Runs units of the port as it was looked at in this dtype and mode; once for each name."""
         path = self.path(side, name)
         failed = path.with_suffix(".failed.json")
-        if not path.exists():
-            load = self.load(side, dtype)
-            job = ReplayJob(
-                load, tuple(units), str(source.absolute()), str(path), training, repairs
-            )
-            write_json(failed, self.ask(side, path, job).get("failed", {}))
+        with self.locks[side]:
+            if not path.exists():
+                job = ReplayJob(
+                    self.load(side, dtype), tuple(units), str(source.absolute()), str(path),
+                    training, repairs,
+                )  # fmt: skip
+                write_json(failed, self.ask(side, path, job).get("failed", {}))
         arrays = parts.in_pieces(tensors.opened(path)[0], self.graphs[side], side)
         return Replay(arrays, read_json(failed))
 
@@ -194,7 +199,9 @@ class Room:
         """Leaves arrays in the folder, tensors of a `side` whole; their path, for a worker."""
         path = self.folder / f"{name}.safetensors"
         arrays = parts.joined(arrays, side) if side else arrays
-        if not path.exists():
+        with self.locks[""]:
+            if path.exists():
+                return str(path.absolute())
             tensors.save(path, {key: np.ascontiguousarray(x) for key, x in arrays.items()})
         return str(path.absolute())
 

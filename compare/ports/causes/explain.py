@@ -267,7 +267,7 @@ def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
         return [
             replace(other_kind(middle, t, k, relative_error(right, middle.due)), repairs=repairs)
         ]
-    found = by_settings(seen, middle, ours, theirs, sources, own_t, own_k)
+    found = by_settings(seen, middle, ours, theirs, sources, own_t, own_k, right)
     found = found or apart_from_shared(seen, middle, ours, theirs, sources, own_t)
     if not found:
         cause = by_catalogue(seen, middle, ours, "torch")
