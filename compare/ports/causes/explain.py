@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.graph import Moves, Node, back
+from common.graph import Moves, Node, back, moved
 from common.job import Repair, Unit
 from common.operations import computable
 from compare.evidence import relative_error
@@ -30,6 +30,7 @@ from compare.ports.causes.narrow import (
     shape_of,
     source_of,
     turned,
+    way_in,
 )
 from compare.ports.causes.places import CUTS, by_constants, cut_elsewhere, other_scale
 from compare.ports.causes.settings import Work, by_settings, merged, numbers
@@ -81,9 +82,13 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
         found = causes_of(seen, middle)
         if found[0].id is None:
             works = merged(middle.torch), merged(middle.keras)
-            found = behind_preprocessing(seen, middle, *works, number) or found
+            found = (
+                behind_preprocessing(seen, middle, *works, number)
+                or besides(seen, middle, *works, number)
+                or found
+            )
     names = ", ".join(n.name for n in middle.torch), ", ".join(n.name for n in middle.keras)
-    return [replace(cause, torch=names[0], keras=names[1]) for cause in found]
+    return [replace(c, torch=c.torch or names[0], keras=c.keras or names[1]) for c in found]
 
 
 def returned(seen: Seen, fault: Fault) -> list[Cause]:
@@ -191,6 +196,69 @@ def behind_preprocessing(
     id = "preprocessing-inside"
     own_cause = Cause(id, phrase, middle.error, after, (), (id,), fix, repairs=repairs)
     return [own_cause, *found]
+
+
+def besides(
+    seen: Seen, middle: Middle, torch: Sequence[Work], keras: Sequence[Work], number: int
+) -> list[Cause]:
+    """Keras does something more on the way: without it the rest is right, or its settings differ.
+
+    A pool on one of two values that are added, where what it leaves no longer fits, is one.
+    """
+    more, pairs = beyond(torch, keras)
+    own = part(seen.keras.net, middle.cut.keras, middle.local)
+    if not more or len(pairs) != len(torch) or any(s not in middle.local for s in own.sources):
+        return []
+    cuts = {s: middle.local[s] for s in own.sources}
+    feeds = {s: (f"value:{cut.torch}", way_in(seen, cut)) for s, cut in cuts.items()}
+    left_out = tuple(Repair(n, "identity", reads=((),)) for w in more for n in w.node.ran)
+    left_out += tuple(Repair(w.pad.name, "identity", reads=((),)) for w in more if w.pad)
+    set_otherwise = [(o, t) for o, t in pairs if o.settings != t.settings]
+    ways = {"extra": left_out}
+    if set_otherwise:
+        as_torch = tuple(r for o, t in set_otherwise for r in repaired(seen, middle, o, t))
+        ways["extra-and-settings"] = left_out + as_torch
+    errors = {}
+    for name, repairs in ways.items():
+        unit = Unit(name, own.names, feeds, (middle.cut.keras,), {})
+        place = f"{name}-{number}"
+        replay = seen.room.replay("keras", place, [unit], source_of(seen), repairs=repairs)
+        made, errors[name] = replay.value(name, middle.cut.keras), np.inf
+        if made is not None and made.size == middle.due.size:
+            errors[name] = relative_error(moved(made, middle.cut.moves), middle.due)
+        if middle.explained(errors[name]):
+            break
+    if not middle.explained(errors[name]):
+        return []
+    kinds = [w.node.kind for w in more]
+    id = "activation-extra" if set(kinds) <= ACTIVATIONS_OF_KIND else "layer-extra"
+    names = " and ".join(f"{w.node.name} ({w.node.kind})" for w in more)
+    fix = {"torch": f"add {', '.join(kinds)}", "keras": f"remove {names}"}
+    phrase, last = f"keras does {names}, torch nothing here", errors[name]
+    where = ", ".join(w.node.name for w in more)
+    found = [Cause(id, phrase, middle.error, last, (), (id,), fix, keras=where, repairs=left_out)]
+    for o, t in set_otherwise if name != "extra" else ():
+        ours, theirs = o.node.writes[0], t.node.writes[0]
+        end = Cut(ours, theirs, last_way(seen, theirs, ours), "")
+        causes = one(seen, piece(seen, middle.local, [o.node], [t.node], end, None), o, t)
+        if causes[0].id is None:
+            return []
+        here = errors["extra"], o.node.name, t.node.name
+        found += [replace(c, before=here[0], torch=here[1], keras=here[2]) for c in causes]
+    return found
+
+
+def beyond(
+    torch: Sequence[Work], keras: Sequence[Work]
+) -> tuple[list[Work], list[tuple[Work, Work]]]:
+    """What Keras does that PyTorch does not, by the kinds in their order; and the pairs."""
+    more, pairs, left = [], [], list(torch)
+    for work in keras:
+        if left and left[0].node.kind == work.node.kind:
+            pairs.append((left.pop(0), work))
+        else:
+            more.append(work)
+    return more, pairs
 
 
 def missing(seen: Seen, middle: Middle, torch: Sequence[Work]) -> Cause:

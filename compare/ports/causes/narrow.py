@@ -234,10 +234,7 @@ def ending(
             name = f"{value} as {candidate}"
             feeds = {}
             for s in piece.sources:
-                way = back(known[s].moves, (-1, *seen.keras.graph.shapes[s]))
-                if seen.keras.graph.shapes[s] != shape_of(seen, known[s]):
-                    way = turned(known[s].moves)
-                feeds[s] = (f"value:{known[s].torch}", way)
+                feeds[s] = (f"value:{known[s].torch}", way_in(seen, known[s]))
             units.append(Unit(name, piece.names, feeds, (cut.keras,), {}))
             tries[name] = (value, candidate)
     if not units or len(units) > MANY:
@@ -274,6 +271,13 @@ def shape_of(seen: Seen, cut: Cut) -> tuple[int, ...]:
         return moved(x, back(cut.moves, (-1, *seen.keras.graph.shapes[cut.keras]))).shape[1:]
     except (ValueError, AssertionError):
         return ()
+
+
+def way_in(seen: Seen, cut: Cut) -> Moves:
+    """What takes PyTorch's value to the axes of the Keras value that it stands for."""
+    if seen.keras.graph.shapes[cut.keras] != shape_of(seen, cut):
+        return turned(cut.moves)
+    return back(cut.moves, (-1, *seen.keras.graph.shapes[cut.keras]))
 
 
 def turned(moves: Moves) -> Moves:
