@@ -144,7 +144,8 @@ class Repair:
     reads: tuple[Moves, ...] = ()  # what takes each value that it reads to PyTorch's axes
     order: tuple[int, ...] = ()  # which of them comes first, second...; empty: as they are
     makes: Moves = ()  # what takes the result, in PyTorch's axes, to the port's
-    before: tuple[tuple[str, dict[str, Any]], ...] = ()  # done to its first read first
+    before: tuple[tuple[str, dict[str, Any]], ...] = ()  # done first to one that it reads
+    at: int = 0  # which one of them
 
 
 @dataclass(frozen=True)

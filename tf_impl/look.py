@@ -758,10 +758,11 @@ def repair_node(
         value = found.names[entry.writes[0]]
         values[value] = tf.constant(repaired(repair, arrays), dtype=found.graph.dtypes[value])
         return
-    kept = values[reads[0]]
-    values[reads[0]] = tf.constant(done_before(repair, arrays[0]), dtype=kept.dtype)
+    name = reads[repair.at]
+    kept = values[name]
+    values[name] = tf.constant(done_before(repair, arrays[repair.at]), dtype=kept.dtype)
     run_node(loaded, found, entry, values)
-    values[reads[0]] = kept
+    values[name] = kept
 
 
 def resolved(loaded: Loaded, mark: Owned) -> Any:

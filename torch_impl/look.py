@@ -547,15 +547,15 @@ class Run:
         if repair.kind:
             made = repaired(repair, reads)
         else:
-            made = done_before(repair, reads[0])
+            made = done_before(repair, reads[repair.at])
         x = torch.tensor(made).to(self.port.load.device, getattr(torch, self.port.load.dtype))
         if repair.kind:
             self.known[call.writes[0].name] = self.made[id(call.writes[0])] = x
             return
-        first = call.reads[0].name
-        kept, self.known[first] = self.known[first], x
+        name = call.reads[repair.at].name
+        kept, self.known[name] = self.known[name], x
         self.run(call)
-        self.known[first] = kept
+        self.known[name] = kept
 
     def owned(self) -> dict[str, Tensor]:
         """The port's tensors that the calls read directly."""

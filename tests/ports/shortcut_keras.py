@@ -1,14 +1,16 @@
-"""The same block, which halves its maps: by a stride, and by a pool on the way around."""
+"""A residual block and the norm that reads it."""
 
 import keras
 from keras import layers
 
 
-def net(eps):
-    inputs = keras.Input((8, 10, 3))
+def net(halves, eps):
+    """`halves`: its maps, by a stride, and by a pool on the way around."""
+    around = inputs = keras.Input((8, 10, 3))
     x = layers.ZeroPadding2D(1)(inputs)
-    x = layers.Conv2D(3, 3, strides=2, use_bias=False, name="conv")(x)
-    around = layers.MaxPooling2D(1, strides=2, name="around")(inputs)
+    x = layers.Conv2D(3, 3, strides=2 if halves else 1, use_bias=False, name="conv")(x)
+    if halves:
+        around = layers.MaxPooling2D(1, strides=2, name="around")(inputs)
     x = layers.Add(name="total")([x, around])
     x = layers.BatchNormalization(epsilon=eps, momentum=0.9, name="norm")(x)
     x = layers.GlobalAveragePooling2D()(x)

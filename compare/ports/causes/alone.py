@@ -1,0 +1,140 @@
+"""Why one operation errs against one of the other side, on the same numbers; and its repair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.graph import Moves, Node, back
+from common.job import Repair
+from compare.evidence import relative_error
+from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND, by_catalogue, owned
+from compare.ports.causes.cause import RIGHT, Cause
+from compare.ports.causes.narrow import (
+    Middle,
+    shape_of,
+    turned,
+)
+from compare.ports.causes.settings import Work, by_settings, numbers
+from compare.ports.verify import Seen
+from compare.thresholds import FORWARD_FLOAT64
+
+Array = NDArray[Any]
+POOLS = {"max_pool", "avg_pool", "global_avg_pool", "global_max_pool", "mean", "max"}
+
+
+def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
+    """One operation of each side on the same numbers."""
+    t, k = ours.node, theirs.node
+    sources = [seen.torch.value(name) for name in (ours.pad or t).reads]
+    own_t, own_k = owned(seen, t, "torch"), owned(seen, k, "keras")
+    right = numbers(t.kind, ours.settings, sources, own_t, middle.due)
+    if right is None or relative_error(right, middle.due) > max(RIGHT, middle.rounding):
+        return [other_kind(middle, t, k, None)]
+    repairs = repaired(seen, middle, ours, theirs)
+    if t.kind == k.kind == "concat":
+        return [replace(joined(seen, middle, ours, theirs), repairs=repairs)]
+    if t.kind != k.kind:
+        return [
+            replace(other_kind(middle, t, k, relative_error(right, middle.due)), repairs=repairs)
+        ]
+    found = by_settings(seen, middle, ours, theirs, sources, own_t, own_k, right)
+    found = found or apart_from_shared(seen, middle, ours, theirs, sources, own_t)
+    if not found:
+        cause = by_catalogue(seen, middle, ours, "torch")
+        found = [replace(cause, phrase=f"keras {cause.phrase}")] if cause.id else [cause]
+    if found[0].id is None:
+        return found
+    return [replace(found[0], repairs=repairs), *found[1:]]
+
+
+def repaired(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> tuple[Repair, ...]:
+    """The Keras operation done as PyTorch does it, in NumPy."""
+    ways = tuple(way_of(seen, middle, value) for value in theirs.node.reads)
+    held = {role: seen.tensor_file("torch", name) for role, name in ours.node.tensors.items()}
+    order = read_order(middle, (ours.pad or ours.node).reads, (theirs.pad or theirs.node).reads)
+    ways = tuple(ways[i] for i in order) if len(order) == len(ways) else ways
+    makes = back(middle.cut.moves, (-1, *seen.keras.graph.shapes[middle.cut.keras]))
+    if seen.keras.graph.shapes[middle.cut.keras] != shape_of(seen, middle.cut):
+        makes = turned(middle.cut.moves)
+    first, *others = theirs.node.ran  # the first computes it all, and the rest hand it on
+    own = Repair(first, ours.node.kind, ours.settings, held, ways, order, makes)
+    after = [Repair(name, "identity", reads=((),)) for name in others]
+    pad = [Repair(theirs.pad.name, "identity", reads=((),))] if theirs.pad else []
+    return (own, *after, *pad)
+
+
+def apart_from_shared(
+    seen: Seen,
+    middle: Middle,
+    ours: Work,
+    theirs: Work,
+    sources: Sequence[Array],
+    own: Mapping[str, Array],
+) -> list[Cause]:
+    """One port runs a layer again where the other has one of its own."""
+    t, k = ours.node, theirs.node
+    alone = [name for name in k.tensors.values() if name in seen.moves.keras]
+    if not alone or len(alone) < len(k.tensors):
+        return []
+    made = numbers(k.kind, theirs.settings, sources, own, middle.due)
+    after = relative_error(made, middle.due) if made is not None else np.inf
+    if after > FORWARD_FLOAT64:
+        return []
+    layer = t.layer or t.name
+    phrase = f"torch runs {layer} again, keras another layer, {k.layer or k.name}"
+    fix = {"keras": f"call the layer that stands for {layer} again", "torch": "use another layer"}
+    return [Cause("layer-shared", phrase, middle.error, after, (), ("layer-shared",), fix)]
+
+
+def read_order(middle: Middle, ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, ...]:
+    """Which of what Keras reads is PyTorch's first, second...; empty where that is not known."""
+    stand_for = [middle.local[v].torch if v in middle.local else "" for v in theirs]
+    if len(ours) < 2 or sorted(stand_for) != sorted(ours) or len(set(ours)) != len(ours):
+        return ()
+    return tuple(stand_for.index(v) for v in ours)
+
+
+def joined(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> Cause:
+    """The same values joined in another order, or along another axis."""
+    order = read_order(middle, ours.node.reads, theirs.node.reads)
+    if not order or order == tuple(sorted(order)):
+        return by_catalogue(seen, middle, ours, "torch")
+    x = [seen.torch.value(ours.node.reads[order.index(i)]) for i in range(len(order))]
+    made = numbers("concat", ours.settings, x, {}, middle.due)
+    if made is None or middle.made is None:
+        return Cause(before=middle.error)
+    after = relative_error(middle.made, made)
+    if after > FORWARD_FLOAT64:
+        return Cause(before=middle.error)
+    right = [theirs.node.reads[i] for i in order]
+    wrong = [ours.node.reads[order.index(i)] for i in range(len(order))]
+    fix = {"torch": f"join {', '.join(wrong)}", "keras": f"join {', '.join(right)}"}
+    phrase = f"keras joins {', '.join(theirs.node.reads)}, torch {', '.join(ours.node.reads)}"
+    return Cause("concat-order", phrase, middle.error, after, (), ("concat-order",), fix)
+
+
+def other_kind(middle: Middle, t: Node, k: Node, after: float | None) -> Cause:
+    """Another operation in the place of one; unknown where they are called alike."""
+    if t.kind == k.kind or "block" in (t.kind, k.kind):
+        return Cause(before=middle.error)
+    both = {t.kind, k.kind} <= ACTIVATIONS_OF_KIND
+    pools = {t.kind, k.kind} <= POOLS
+    id = "other-activation" if both else "max-for-mean" if pools else "other-layer"
+    phrase = f"keras computes {k.kind} ({k.name}), torch {t.kind} ({t.name})"
+    fix = {"keras": f"use {t.kind}", "torch": f"use {k.kind}"}
+    return Cause(id, phrase, middle.error, after, (), (id,), fix)
+
+
+def way_of(seen: Seen, middle: Middle, value: str) -> Moves:
+    """What takes a value that Keras reads to PyTorch's axes."""
+    if value in middle.local:
+        return middle.local[value].moves
+    sources = [
+        middle.local[s].moves for s in seen.keras.net.maker[value].reads if s in middle.local
+    ]
+    return sources[0] if sources else ()
