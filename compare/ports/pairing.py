@@ -60,7 +60,7 @@ class Pair:
     keras: Holder
     evidence: tuple[
         str, ...
-    ]  # of "shape", "kind", "neighbours", "depth", "name", "weights", "given"
+    ]  # of "shape", "kind", "neighbours", "depth", "name", "weights", "values", "given"
 
 
 @dataclass

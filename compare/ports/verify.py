@@ -27,6 +27,7 @@ from compare.evidence import relative_error
 from compare.folder import RunFolder, read_json, write_json
 from compare.ports import cuts, pairing, parts, transfer
 from compare.ports.cuts import Cut, Cuts, Part, part
+from compare.ports.exchange import exchanged
 from compare.ports.folded import Folded, take_out
 from compare.ports.looks import SIDES, Look, Replay, Room, both, replaced
 from compare.ports.orders import feature_orders
@@ -41,6 +42,7 @@ RUNGS = range(7)  # of the ladder, as far as two ports without a recipe are judg
 MODAL = {"batch_norm", "dropout"}  # kinds that do otherwise in training
 ROUTES = {"concat", "flatten", "reshape", "transpose", "identity", "add", "pad", "slice", "split"}
 DRAWN = {"weight", "bias", "scale", "shift"}  # where frozen, too; else what never changes stays
+EXCHANGES = 8  # of layers that are alike: how deep branches of branches may lie
 SCALES = (1.0, 8.0)  # of a probe's samples in turn: a bound shows where numbers are large
 OUTPUT = "output:"  # in front of an output's name: a value of its own, which the model gives back
 
@@ -401,7 +403,7 @@ def seen(request: Request, room: Room) -> Seen:
             return room.look(side, "look-float64", **kept)
 
     def look_float32(side: str) -> Look:
-        kept = {"given": given.get(side, ""), "tensors": False, "values": side == "torch"}
+        kept = {"given": found.given.get(side, ""), "tensors": False, "values": side == "torch"}
         return room.look(side, "look-float32", "float32", **kept)
 
     exact = both(look)
@@ -410,21 +412,35 @@ def seen(request: Request, room: Room) -> Seen:
         request, room, pairs, moves, **looks, outputs=outputs, first=first, given=given,
         folded=folded, environments=environments,
     )  # fmt: skip
-    measured = {} if request.weights else other_orders(found)
-    if measured:  # the Keras port hands features on otherwise than its layers tell
-        moves = transfer.transfer(pairs, graphs["torch"], graphs["keras"], measured)
-        ours = found.held["torch"]
-        theirs = dict(room.given("keras", given["keras"])) | moves.to_keras(ours, graphs["keras"])
-        theirs = {n: x.astype(np.float32) if x.dtype.kind == "f" else x for n, x in theirs.items()}
-        given["keras"] = room.save("given-keras-again", theirs, "keras")
-        again = room.look("keras", "look-float64-again", given=given["keras"], tensors=False)
-        found = replace(found, moves=moves, keras=again)
+    if not request.weights:
+        for turn in range(EXCHANGES):
+            other = exchanged(found)
+            if other is None:
+                break
+            found = carried_again(found, other, f"exchanged-{turn}")
+        measured = other_orders(found)
+        if measured:  # the Keras port hands features on otherwise than its layers tell
+            found = carried_again(found, found.pairs, "again", measured)
     both(lambda side: found.torch_replayed if side == "torch" else found.replayed)
     if any(cut.why in ("neighbours", "layers") for cut in found.cuts.found):
         relax(found)
     both(look_float32)
     found.replayed_float32  # noqa: B018
     return found
+
+
+def carried_again(
+    found: Seen, pairs: Pairs, name: str, measured: Mapping[str, Moves] | None = None
+) -> Seen:
+    """The Keras port with PyTorch's tensors as other pairs, or other orders, have them."""
+    room, graphs = found.room, (found.first["torch"].graph, found.first["keras"].graph)
+    moves = transfer.transfer(pairs, *graphs, measured or {})
+    theirs = dict(room.given("keras", found.given["keras"]))
+    theirs |= moves.to_keras(found.held["torch"], graphs[1])
+    theirs = {n: x.astype(np.float32) if x.dtype.kind == "f" else x for n, x in theirs.items()}
+    given = {**found.given, "keras": room.save(f"given-keras-{name}", theirs, "keras")}
+    look = room.look("keras", f"look-float64-{name}", given=given["keras"], tensors=False)
+    return replace(found, pairs=pairs, moves=moves, keras=look, given=given)
 
 
 def held_by(looks: Mapping[str, Look]) -> dict[str, dict[str, Array]]:
