@@ -367,7 +367,14 @@ def assert_interrupted(command: Command, sent: float) -> None:
     assert len(lines) == 1 and lines[0].startswith("compare: interrupted"), command.said()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
 def test_an_interruption_while_importing_leaves_nothing(start, number):
     command = start("run")
     command.until_importing()
