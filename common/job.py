@@ -161,12 +161,20 @@ class ReplayJob:
 
 
 @dataclass(frozen=True)
+class PrepareJob:
+    """Build a port, so that a look at it later need not wait for that."""
+
+    load: Load
+    probe: str  # as for a LookJob: a port may make its tensors only when it is called
+
+
+@dataclass(frozen=True)
 class SaveJob:
     """Fill the port with tensors, and write them as the framework writes weights."""
 
     load: Load
     given: str  # safetensors: tensors by the port's own names, in its own axes
-    probe: str  # as for a LookJob: a port may make its tensors only when it is called
+    probe: str  # as for a PrepareJob
     out: str  # .safetensors, .pt, .pth; .weights.h5, .keras
 
 
@@ -178,12 +186,16 @@ class DownloadJob:
     out: str  # folder to leave the files in, or in one below it
 
 
-Job = TraceJob | TrainJob | BenchJob | PredictJob | LookJob | ReplayJob | SaveJob | DownloadJob
+Job = (
+    TraceJob | TrainJob | BenchJob | PredictJob | PrepareJob | LookJob | ReplayJob | SaveJob
+    | DownloadJob
+)  # fmt: skip
 JOBS: dict[str, type[Job]] = {
     "trace": TraceJob,
     "train": TrainJob,
     "bench": BenchJob,
     "predict": PredictJob,
+    "prepare": PrepareJob,
     "look": LookJob,
     "replay": ReplayJob,
     "save": SaveJob,
@@ -202,6 +214,8 @@ def from_dict(do: str, fields: Mapping[str, Any]) -> Job:
     fields = dict(fields)
     if do == "download":
         return DownloadJob(**fields)
+    if do == "prepare":
+        return PrepareJob(load_from(fields.pop("load")), **fields)
     if do == "look":
         return LookJob(load_from(fields.pop("load")), **fields)
     if do == "save":

@@ -6,7 +6,9 @@ Arrays are (N, C, ...), channels first. Used to prove causes on one layer alone,
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +50,19 @@ def repaired(repair: Repair, reads: Sequence[Array]) -> Array:
     """What a node of a port makes with the repair, in the port's axes."""
     reads = [reads[i] for i in repair.order] if repair.order else reads
     xs = [moved(x, moves) for x, moves in zip(reads, repair.reads, strict=False)]
-    own = {role: tensors.load(Path(file))[key] for role, (file, key) in repair.tensors.items()}
+    own = {role: in_file(file)[key] for role, (file, key) in repair.tensors.items()}
     made = compute(repair.kind, repair.settings, xs, own)
     return moved(made, repair.makes)
+
+
+def in_file(path: str) -> Mapping[str, Array]:
+    """The tensors of a file; the one that was read last, which a hundred repairs share, is kept."""
+    return opened(path, os.stat(path).st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def opened(path: str, changed: int) -> Mapping[str, Array]:
+    return tensors.opened(Path(path))[0]
 
 
 def done_before(repair: Repair, read: Array) -> Array:

@@ -46,6 +46,8 @@ def serve(start: Callable[[], tuple[dict[str, Any], Mapping[str, Handler]]]) -> 
     emit({"event": "ready", **environment})
     while (line := requests.get()) is not None:
         answer(json.loads(line), handlers, emit)
+    sys.stderr.flush()
+    os._exit(0)  # everything is on disk; a framework takes a second or two to take itself down
 
 
 def answer(request: dict[str, Any], handlers: Mapping[str, Handler], emit: Emit) -> None:

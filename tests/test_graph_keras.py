@@ -211,14 +211,14 @@ def test_a_unit_that_cannot_run_is_named_and_the_others_run(look):
 def test_kinds_settings_and_tensors_of_a_small_port(look):
     graph = look("small", (3, 12, 10)).graph
     no = ((0, 0), (0, 0))
-    plain_conv = dict(stride=(1, 1), padding=no, dilation=(1, 1), fill="zeros")
+    plain_conv = dict(stride=(1, 1), padding=no, dilation=(1, 1))
     kernel, both = {"weight": "kernel"}, {"weight": "kernel", "bias": "bias"}
     norm = {"scale": "gamma", "shift": "beta", "mean": "moving_mean", "var": "moving_variance"}
     relu = dict(slope=0.0, cut=None, threshold=0.0)
     key = [[None, None, None], [None, 5, None], [None, 5, None]]
     conv1 = dict(
         channels=8, kernel=(3, 3), stride=(2, 2), padding=((0, 1), (0, 1)), dilation=(1, 1),
-        groups=1, bias=False, fill="zeros",
+        groups=1, bias=False,
     )  # fmt: skip
     deep = plain_conv | dict(channels=8, kernel=(3, 3), groups=8, bias=True)
     one = plain_conv | dict(channels=8, kernel=(1, 1), groups=1, bias=True)

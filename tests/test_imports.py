@@ -25,6 +25,8 @@ LATE = {  # one package for one file, inside its functions, so that nobody else 
     "compare/pictures.py": "matplotlib",
     # It takes a second or more, and only several seeds need it.
     "compare/statistics.py": "scipy",
+    # Two threads that each compute on every core are slower than one.
+    "compare/ports/at_once.py": "threadpoolctl",
     # Keras needs it for its own files of weights; only they are read with it.
     "tf_impl/look.py": "h5py",
 }

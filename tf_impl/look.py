@@ -26,7 +26,7 @@ from common import tensors
 from common.errors import CompareError, DataError, UsageError
 from common.frames import trimmed
 from common.graph import fed, moved
-from common.job import Load, LookJob, Repair, ReplayJob, Unit
+from common.job import Load, LookJob, PrepareJob, Repair, ReplayJob, Unit
 from common.locate import as_user, beside, locate
 from common.operations import done_before, repaired
 from common.serve import WRAPPING, Emit
@@ -62,6 +62,13 @@ KEEP = 2  # of these: one in float32 and one in float64
 # ------------------------------------------------------------------------------ the jobs
 
 
+def prepare(job: PrepareJob, progress: Emit) -> dict[str, Any]:
+    """Builds the port; the look that follows finds it."""
+    with placed(job.load):
+        loaded_for(job.load, tensors.load(Path(job.probe)))
+    return {}
+
+
 def look(job: LookJob, progress: Emit) -> dict[str, Any]:
     """Runs the port once and leaves its graph, its tensors and what flowed through it."""
     if job.calibrate:
@@ -69,8 +76,10 @@ def look(job: LookJob, progress: Emit) -> dict[str, Any]:
     probe = tensors.load(Path(job.probe))
     with placed(job.load):
         loaded = loaded_for(job.load, probe)
-        restore(loaded.first)
-        give(loaded, tensors.load(Path(job.given)) if job.given else {})
+        given = tensors.load(Path(job.given)) if job.given else {}
+        replaced = {id(loaded.variables[name]) for name in given if name in loaded.variables}
+        restore([(v, x) for v, x in loaded.first if id(v) not in replaced])
+        give(loaded, given)
         held = loaded.variables if job.tensors else {}
         arrays = {f"tensor:{name}": array_of(v) for name, v in held.items()}
         inputs = [as_input(loaded, i, probe[str(i)]) for i in range(len(job.load.inputs))]
@@ -80,8 +89,9 @@ def look(job: LookJob, progress: Emit) -> dict[str, Any]:
             found, tape, statistics = one_pass(loaded, inputs, job.training, back)
         finally:
             restore(before)
-        check_constants(loaded, inputs, job.training, found)
-        restore(before)
+        if found.suspects:
+            check_constants(loaded, inputs, job.training, found)
+            restore(before)
         arrays |= statistics if job.training else {}
         if job.gradients:
             given = tensors.load(Path(job.gradients))
@@ -598,8 +608,6 @@ def check_constants(
     loaded: Loaded, inputs: Sequence[tf.Tensor], training: bool, found: Pass
 ) -> None:
     """What looks like a constant made on the way must not change with inputs or tensors."""
-    if not found.suspects:
-        return
     other = [x * 0.75 + 0.125 if x.dtype.is_floating else x for x in inputs]
     for variable in loaded.variables.values():
         if tf.as_dtype(variable.dtype).is_floating:
@@ -625,34 +633,30 @@ def gradients(
 
     `totals`: of inputs and tensors alone.
     """
-    with tape:
-        loss = weighted(
-            [(found.values[found.graph.outputs[name]], array) for name, array in given.items()]
-        )
+    reaching = [(found.values[found.graph.outputs[name]], array) for name, array in given.items()]
     values = {n: x for n, x in found.values.items() if x.dtype.is_floating}
     if totals:
         values = {n: x for n, x in values.items() if n.startswith("input:")}
-    return collected(tape, loss, values, loaded.variables, "")
-
-
-def weighted(pairs: Sequence[tuple[tf.Tensor, Array]]) -> tf.Tensor:
-    """The sum of each tensor times an array of its shape."""
-    for x, array in pairs:
-        if tuple(x.shape) != array.shape:
-            raise ValueError(f"a gradient of shape {array.shape} for a value of {tuple(x.shape)}")
-    terms = [tf.reduce_sum(x * tf.constant(array, dtype=x.dtype)) for x, array in pairs]
-    return tf.add_n([tf.cast(term, terms[0].dtype) for term in terms])
+    return collected(tape, reaching, values, loaded.variables, "")
 
 
 def collected(
     tape: tf.GradientTape,
-    loss: tf.Tensor,
+    reaching: Sequence[tuple[tf.Tensor, Array]],
     values: Mapping[str, tf.Tensor],
     variables: Mapping[str, Variable],
     prefix: str,
 ) -> dict[str, Array]:
+    """Of the sum of each value times what reaches it: of values and of variables."""
+    for x, array in reaching:
+        if tuple(x.shape) != array.shape:
+            raise ValueError(f"a gradient of shape {array.shape} for a value of {tuple(x.shape)}")
     owned = {n: raw(v) for n, v in variables.items() if tf.as_dtype(v.dtype).is_floating}
-    of_values, of_owned = tape.gradient(loss, [dict(values), owned])
+    of_values, of_owned = tape.gradient(
+        [x for x, _ in reaching],
+        [dict(values), owned],
+        [tf.constant(array, dtype=x.dtype) for x, array in reaching],
+    )
     found = {f"{prefix}gradient:{n}": g for n, g in of_values.items()}
     found |= {f"{prefix}gradient-of:{n}": g for n, g in of_owned.items()}
     return {n: array_of(tf.convert_to_tensor(g)) for n, g in found.items() if g is not None}
@@ -679,29 +683,32 @@ def run_unit(
         value: tf.constant(moved(fed(source, key), moves), dtype=dtypes[value])
         for value, (key, moves) in unit.feeds.items()
     }
-    with tf.GradientTape() as tape:
-        watch(tape, list(feeds.values()), {})
+    back = bool(unit.gradients)
+    with tf.GradientTape() if back else nullcontext() as tape:
+        if back:
+            watch(tape, list(feeds.values()), {})
         values = dict(feeds)
         for name in unit.nodes:
-            touched |= variables_of(loaded, found, found.entries[name], values)
-            watch(tape, [], touched)
+            read = variables_of(loaded, found, found.entries[name], values)
+            if back:
+                watch(tape, [], {n: v for n, v in read.items() if n not in touched})
+            touched |= read
             if name in repairs:
                 repair_node(loaded, found, found.entries[name], values, repairs[name])
             else:
                 run_node(loaded, found, found.entries[name], values)
-        if unit.gradients:
+        if back:
             given = [
                 (values[target], moved(fed(source, key), moves))
                 for target, (key, moves) in unit.gradients.items()
             ]
             # what is made in another shape than is sent back is told by its value
             fits = [(x, array) for x, array in given if tuple(x.shape) == array.shape]
-            loss = weighted(fits) if fits else None
     arrays = {f"{unit.name}|value:{target}": array_of(values[target]) for target in unit.targets}
-    if unit.gradients and loss is not None:
+    if back and fits:
         floats = {n: x for n, x in feeds.items() if x.dtype.is_floating}
         owned = {name: v for name, v in touched.items() if name in loaded.variables}
-        arrays |= collected(tape, loss, floats, owned, f"{unit.name}|")
+        arrays |= collected(tape, fits, floats, owned, f"{unit.name}|")
     if training:
         arrays |= statistics_of(touched, f"{unit.name}|")
     return arrays

@@ -153,7 +153,7 @@ def conv(a: Any, x: Any, y: Any, last: bool) -> Settings:
     found = conv_settings(
         x, a.filters, a.kernel_size, a.strides, a.padding, a.dilation_rate, a.groups, a.data_format
     )
-    return found | dict(bias=a.bias is not None, fill="zeros")
+    return found | dict(bias=a.bias is not None)
 
 
 def depthwise_conv(a: Any, x: Any, y: Any, last: bool) -> Settings:
@@ -168,7 +168,7 @@ def depthwise_conv(a: Any, x: Any, y: Any, last: bool) -> Settings:
         count,
         form,
     )
-    return found | dict(bias=a.bias is not None, fill="zeros")
+    return found | dict(bias=a.bias is not None)
 
 
 def separable_conv(a: Any, x: Any, y: Any, last: bool) -> Settings:
@@ -553,7 +553,7 @@ def f_conv(a: Arguments, y: Any, last: bool) -> Settings:
         a["dilation_rate"],
         groups,
         form,
-    ) | dict(bias=False, fill="zeros")
+    ) | dict(bias=False)
 
 
 def f_depthwise_conv(a: Arguments, y: Any, last: bool) -> Settings:
@@ -567,7 +567,7 @@ def f_depthwise_conv(a: Arguments, y: Any, last: bool) -> Settings:
         a["dilation_rate"],
         kernel.shape[-2],
         form,
-    ) | dict(bias=False, fill="zeros")
+    ) | dict(bias=False)
 
 
 def f_separable_conv(a: Arguments, y: Any, last: bool) -> Settings:
@@ -754,11 +754,7 @@ def o_conv(attrs: Attrs, inputs: Sequence[Any], y: Any, last: bool) -> Settings:
         channels(x.shape, form) // int(kernel.shape[-2]),
         form,
     )
-    return (
-        found
-        | ({} if explicit is None else dict(padding=explicit))
-        | dict(bias=False, fill="zeros")
-    )
+    return found | ({} if explicit is None else dict(padding=explicit)) | dict(bias=False)
 
 
 def o_depthwise(attrs: Attrs, inputs: Sequence[Any], y: Any, last: bool) -> Settings:

@@ -21,7 +21,7 @@ def start() -> tuple[dict[str, Any], Mapping[str, Handler]]:
     from tf_impl.bench import bench
     from tf_impl.device import configure
     from tf_impl.graph import install
-    from tf_impl.look import look, replay
+    from tf_impl.look import look, prepare, replay
     from tf_impl.predict import predict
     from tf_impl.save import save
     from tf_impl.trace import trace
@@ -29,7 +29,8 @@ def start() -> tuple[dict[str, Any], Mapping[str, Handler]]:
 
     install()
     handlers = {"trace": trace, "train": train, "bench": bench, "predict": predict}
-    return configure(), handlers | {"look": look, "replay": replay, "save": save}
+    handlers |= {"prepare": prepare, "look": look, "replay": replay, "save": save}
+    return configure(), handlers
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from common import tensors
 from common.errors import CompareError, DataError, UsageError
 from common.frames import trimmed
 from common.graph import Array, Graph, fed, moved
-from common.job import Load, LookJob, Repair, ReplayJob, Unit
+from common.job import Load, LookJob, PrepareJob, Repair, ReplayJob, Unit
 from common.locate import as_user, beside, locate
 from common.operations import done_before, repaired
 from common.serve import Emit
@@ -65,6 +65,12 @@ class Copy:
 
 kept: list[Port] = []  # the ones that were built last
 KEEP = 2  # of these: one in float32 and one in float64
+
+
+def prepare(job: PrepareJob, progress: Emit) -> dict[str, Any]:
+    """Builds the port; the look that follows finds it."""
+    built(job.load)
+    return {}
 
 
 def look(job: LookJob, progress: Emit) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def start() -> tuple[dict[str, Any], Mapping[str, Handler]]:
     from torch_impl.bench import bench
     from torch_impl.device import configure
     from torch_impl.download import download
-    from torch_impl.look import look, replay
+    from torch_impl.look import look, prepare, replay
     from torch_impl.predict import predict
     from torch_impl.save import save
     from torch_impl.trace import trace
@@ -28,6 +28,7 @@ def start() -> tuple[dict[str, Any], Mapping[str, Handler]]:
         "train": train,
         "bench": bench,
         "predict": predict,
+        "prepare": prepare,
         "look": look,
         "replay": replay,
         "save": save,

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from common.graph import Graph, Moves, Node, moved
 from compare.evidence import WINDOW
+from compare.ports.at_once import at_once
 from compare.ports.orders import FLATTENS, MAPS, between, feature_orders, flattened
 from compare.ports.pairing import Net, Pairs
 
@@ -295,6 +296,11 @@ def mark(x: Array) -> Mark:
     return Mark(x.size, (float(sums[0]), float(sums[1]), float(sums[2]), most))
 
 
+def marked(arrays: Mapping[str, Array], values: Sequence[str]) -> dict[str, Mark]:
+    """The mark of each of these values."""
+    return dict(zip(values, at_once(lambda v: mark(arrays[f"value:{v}"]), values), strict=True))
+
+
 def equal_values(
     torch: Net,
     keras: Net,
@@ -305,7 +311,7 @@ def equal_values(
 ) -> Iterator[Cut]:
     """Values that are the same on both sides, each used once, kinds of a name first."""
     known = [v for v in values(torch) if f"value:{v}" in ours and v not in cuts.by_torch]
-    marks = {v: mark(ours[f"value:{v}"]) for v in known}
+    marks = marked(ours, known)
     by_size: dict[int, list[str]] = {}
     for value in known:
         by_size.setdefault(marks[value].count, []).append(value)
@@ -316,12 +322,12 @@ def equal_values(
     taken: set[str] = set()  # of Keras
     used: set[str] = set()  # of PyTorch
     wanted = [v for v in values(keras) if f"value:{v}" in theirs and v not in cuts.by_keras]
+    own_marks = marked(theirs, wanted)
     for strict in (True, False):  # the same kind of node first
         for value in wanted:
             if value in taken:
                 continue
-            own = mark(theirs[f"value:{value}"])
-            node = keras.maker[value]
+            own, node = own_marks[value], keras.maker[value]
             candidates = [v for v in by_size.get(own.count, []) if v not in used]
             candidates = [v for v in candidates if own.close(marks[v])]
             if strict:

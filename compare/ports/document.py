@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from common.graph import back
 from common.job import Repair, Unit
 from compare.folder import finite
+from compare.ports.at_once import at_once
 from compare.ports.causes.cause import KNOWN, Cause
 from compare.ports.causes.explain import explain
 from compare.ports.fault import Fault
@@ -24,7 +25,6 @@ from compare.ports.verify import Request, Seen
 from compare.verdict import EXIT_STATUS, Check, Verdict, worst
 
 Document = dict[str, Any]
-EXPLAINED_AT_ONCE = 2  # faults; a third would hold a third layer's arrays
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,7 @@ class Told:
 def tell(seen: Seen) -> Told:
     """Judges, explains, repairs."""
     judgement = judge(seen)
-
-    def explained(fault: Fault, number: int) -> list[Cause]:
-        with np.errstate(all="ignore"):  # of this thread
-            return explain(seen, fault, number)
-
-    with ThreadPoolExecutor(EXPLAINED_AT_ONCE) as pool:  # NumPy's loops let each other run
-        causes = list(pool.map(explained, judgement.faults, count()))
+    causes = at_once(partial(explain, seen), judgement.faults, count())
     pairs = zip(judgement.faults, causes, strict=True)
     found = [Culprit(fault, cause) for fault, own in pairs for cause in own]
     known = [c for c in found if c.cause.id == KNOWN]

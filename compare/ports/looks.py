@@ -6,8 +6,9 @@ last week, or elsewhere, is judged by the same code with neither framework insta
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from common import tensors
 from common.errors import DataError
 from common.graph import Graph
-from common.job import Load, LookJob, Repair, ReplayJob, Unit
+from common.job import Load, LookJob, PrepareJob, Repair, ReplayJob, Unit
 from compare.folder import read_json, write_json
 from compare.ports import parts
 from compare.ports.fold import folded
@@ -142,6 +143,12 @@ class Room:
     def path(self, side: str, name: str) -> Path:
         return self.folder / side / f"{name}.safetensors"
 
+    def prepare(self, side: str) -> None:
+        """Has a port built for float64, so that the look that follows need not wait for it."""
+        if side in self.workers:
+            with self.locks[side]:
+                self.workers[side].ask(PrepareJob(self.load(side, "float64"), self.probe()))
+
     def look(self, side: str, name: str, dtype: Dtype = "float64", **job: Any) -> Look:
         """Looks at a port; once for each name."""
         path = self.path(side, name)
@@ -204,6 +211,17 @@ class Room:
                 return str(path.absolute())
             tensors.save(path, {key: np.ascontiguousarray(x) for key, x in arrays.items()})
         return str(path.absolute())
+
+
+@contextmanager
+def meanwhile(do: Callable[[], object]) -> Iterator[None]:
+    """Does something while what is inside goes on, and ends when both have ended.
+
+    It is a head start, no more: what it raises is raised again by whoever asks for the same.
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(do)
+        yield
 
 
 def both(ask: Any) -> dict[str, Any]:

@@ -157,7 +157,7 @@ class Reproduction:
     def backward(self, side: str) -> Backward:
         """The gradient that differs, and what comes back."""
         seen = self.seen
-        what = part_gradient(seen, self.fault.part, seen.parts[self.fault.part])[1]
+        what = part_gradient(seen, self.fault.part)[1]
         cut = seen.cuts.by_torch.get(what)
         if side == "torch":
             return Backward(what, "") if cut else Backward("", what)

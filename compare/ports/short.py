@@ -70,6 +70,7 @@ def measured(seen: Seen) -> Short:
         (side, seen.room.replay(side, "nudged-float64", units[side], type(source)(nudged)))
         for side in SIDES
     ]
+    seen.in_float32()
     moved += [
         (side, seen.room.replay(side, "same-float32", lighter[side], source, "float32"))
         for side in SIDES

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -29,7 +30,7 @@ from compare.ports import cuts, pairing, parts, transfer
 from compare.ports.cuts import Cut, Cuts, Part, part
 from compare.ports.exchange import exchanged
 from compare.ports.folded import Folded, take_out
-from compare.ports.looks import SIDES, Look, Replay, Room, both, replaced
+from compare.ports.looks import SIDES, Look, Replay, Room, both, meanwhile, replaced
 from compare.ports.orders import feature_orders
 from compare.ports.pairing import Holder, Pairs
 from compare.ports.short import Short, measured
@@ -309,18 +310,26 @@ class Seen:
         """Parts that rest on fewer bits than float64 has."""
         return measured(self)
 
+    def in_float32(self) -> None:
+        """Has both ports run in float32, which any replay in float32 needs before it."""
+        both(lambda side: self.torch_float32 if side == "torch" else self.keras_float32)
+
     @cached_property
     def torch_float32(self) -> Look:
         """The PyTorch port in float32, forward alone."""
-        return self.room.look("torch", "look-float32", "float32")
+        kept: dict[str, Any] = {"given": self.given.get("torch", ""), "tensors": False}
+        return self.room.look("torch", "look-float32", "float32", **kept)
 
     @cached_property
     def keras_float32(self) -> Look:
         """The graph of the Keras port in float32."""
-        return self.room.look("keras", "look-float32", "float32")
+        kept: dict[str, Any] = {"given": self.given.get("keras", ""), "tensors": False}
+        return self.room.look("keras", "look-float32", "float32", values=False, **kept)
 
     @cached_property
     def replayed_float32(self) -> Replay:
+        """Every part of the Keras port alone, on PyTorch's numbers in float32."""
+        self.in_float32()
         source = self.room.path("torch", "look-float32")
         return self.room.replay("keras", "replay-float32", self.units(False), source, "float32")
 
@@ -337,9 +346,7 @@ def verify(
     if workers is not None:
         with RunFolder(request.out, "verify") as room:
             note(request, room.path)
-            found = use(seen(request, Room(room.path, loads, workers)))
-            thin(request, room.path)
-            return found
+            return shown(request, Room(room.path, loads, workers), use)
     pythons = {s: check_python(s, request.python.get(s, sys.executable)) for s in SIDES}
     with ExitStack() as stack:
         folder = stack.enter_context(RunFolder(request.out, "verify")).path
@@ -350,15 +357,24 @@ def verify(
         for side in SIDES:
             reporter.phase(side, "looks at the port")
         note(request, folder)
-        found = use(seen(request, Room(folder, loads, workers)))
-        thin(request, folder)
-        return found
+        return shown(request, Room(folder, loads, workers), use)
+
+
+def shown(request: Request, room: Room, use: Callable[[Seen], T]) -> T:
+    """What is made of all that both ports show; float32 is looked at while float64 is judged."""
+    found = seen(request, room)
+    with meanwhile(lambda: found.replayed_float32):
+        made = use(found)
+    thin(request, room.folder)
+    return made
 
 
 def thin(request: Request, folder: Path) -> None:
     """Leaves the report without the arrays behind it, gigabytes of a large net, unless asked to."""
     if request.out is None:
-        for path in [*folder.rglob("*.safetensors"), *folder.rglob("*.failed.json")]:
+        with ThreadPoolExecutor() as pool:  # a file of a gigabyte takes a quarter of a second
+            list(pool.map(Path.unlink, folder.rglob("*.safetensors")))
+        for path in folder.rglob("*.failed.json"):
             path.unlink()
 
 
@@ -371,9 +387,60 @@ def start(side: str, python: str, request: Request, folder: Path) -> Worker:
 @np.errstate(all="ignore")  # what is not finite is told as a finding
 def seen(request: Request, room: Room) -> Seen:
     """All looks and replays that the judge needs."""
-    environments = known_environments(room)
     probe(request, room)
-    first = both(lambda side: room.look(side, "survey", "float32", values=False))
+
+    def survey(side: str) -> Look:
+        if room.workers:
+            room.workers[side].ready()  # one framework is imported sooner than the other
+        return room.look(side, "survey", "float32", values=False)
+
+    first = both(survey)
+    with meanwhile(lambda: both(room.prepare)):
+        known = matched(request, room, first)
+    outputs = paired_outputs(*(look.graph.outputs for look in known.first.values()))
+
+    def look(side: str) -> Look:
+        kept: dict[str, Any] = {"given": known.given.get(side, ""), "tensors": False}
+        try:
+            return room.look(side, "look-float64", **kept)
+        except UsageError as error:  # it ran in float32 just now
+            room.lower(side, str(error))
+            return room.look(side, "look-float64", **kept)
+
+    exact = both(look)
+    looks = {"torch": exact["torch"], "keras": exact["keras"]}
+    found = Seen(
+        request, room, known.pairs, known.moves, **looks, outputs=outputs, first=known.first,
+        given=known.given, folded=known.folded, environments=known_environments(room),
+    )  # fmt: skip
+    if not request.weights:
+        for turn in range(EXCHANGES):
+            other = exchanged(found)
+            if other is None:
+                break
+            found = carried_again(found, other, f"exchanged-{turn}")
+        measured = other_orders(found)
+        if measured:  # the Keras port hands features on otherwise than its layers tell
+            found = carried_again(found, found.pairs, "again", measured)
+    both(lambda side: found.torch_replayed if side == "torch" else found.replayed)
+    if any(cut.why in ("neighbours", "layers") for cut in found.cuts.found):
+        relax(found)
+    return found
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What is one layer in both ports, and the tensors that each is given for it."""
+
+    first: Mapping[str, Look]
+    pairs: Pairs
+    moves: transfer.Transfer
+    given: Mapping[str, str]
+    folded: Sequence[Folded]
+
+
+def matched(request: Request, room: Room, first: Mapping[str, Look]) -> Matched:
+    """By what both ports showed as they were built, at a `first` look."""
     graphs = {side: look.graph for side, look in first.items()}
     trained = held_by(first) if request.weights else None
     pairs = pairing.paired(graphs["torch"], graphs["keras"], request.map, request.names, trained)
@@ -392,41 +459,7 @@ def seen(request: Request, room: Room) -> Seen:
     moves = transfer.transfer(pairs, graphs["torch"], graphs["keras"])
     given = weights(request, room, first, pairs, moves)
     given |= {side: room.save(f"unrounded-{side}", x, side) for side, x in unrounded.items()}
-    outputs = paired_outputs(graphs["torch"].outputs, graphs["keras"].outputs)
-
-    def look(side: str) -> Look:
-        kept: dict[str, Any] = {"given": given.get(side, ""), "tensors": False}
-        try:
-            return room.look(side, "look-float64", **kept)
-        except UsageError as error:  # it ran in float32 just now
-            room.lower(side, str(error))
-            return room.look(side, "look-float64", **kept)
-
-    def look_float32(side: str) -> Look:
-        kept = {"given": found.given.get(side, ""), "tensors": False, "values": side == "torch"}
-        return room.look(side, "look-float32", "float32", **kept)
-
-    exact = both(look)
-    looks = {"torch": exact["torch"], "keras": exact["keras"]}
-    found = Seen(
-        request, room, pairs, moves, **looks, outputs=outputs, first=first, given=given,
-        folded=folded, environments=environments,
-    )  # fmt: skip
-    if not request.weights:
-        for turn in range(EXCHANGES):
-            other = exchanged(found)
-            if other is None:
-                break
-            found = carried_again(found, other, f"exchanged-{turn}")
-        measured = other_orders(found)
-        if measured:  # the Keras port hands features on otherwise than its layers tell
-            found = carried_again(found, found.pairs, "again", measured)
-    both(lambda side: found.torch_replayed if side == "torch" else found.replayed)
-    if any(cut.why in ("neighbours", "layers") for cut in found.cuts.found):
-        relax(found)
-    both(look_float32)
-    found.replayed_float32  # noqa: B018
-    return found
+    return Matched(first, pairs, moves, given, folded)
 
 
 def carried_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from common.graph import moved
 from compare.evidence import relative_error
+from compare.ports.at_once import at_once
 from compare.ports.cuts import Cut, Part, ways_between
 from compare.ports.fault import Fault, apart, title
 from compare.ports.looks import Array
@@ -24,16 +26,21 @@ from compare.verdict import Check, Verdict
 
 def forward(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[Fault]]:
     """Rungs 1 and 3: every part alone makes PyTorch's numbers, in float64 and in float32."""
-    faults, largest, behind = [], 0.0, hidden.errors(seen)
-    for name, own in seen.parts.items():
-        cut = seen.cut_of(name)
-        row = row_of(seen, name, cut, own)
-        fault = wrong_numbers(seen, name, cut, own, row)
+    faults, largest = [], 0.0
+    judged = dict(zip(seen.parts, at_once(partial(one_part, seen), seen.parts), strict=True))
+    right = [
+        n for n, (row, fault) in judged.items() if fault is None and can_be_short(seen, row, n)
+    ]
+    short = dict(zip(right, at_once(partial(short_alone, seen, judged), right), strict=True))
+    behind = hidden.errors(seen)
+    for name, (row, fault) in judged.items():
+        fault = fault or short.get(name)
         if fault is None and behind.get(name, 0.0) > max(row["allowed"], FORWARD_FLOAT64):
             error = row["forward"]["float64"] = behind[name]
             said = f"errs by {error:.1e} where the largest numbers lie elsewhere than on the probe"
             sizes = hidden.other_sizes(seen, name)
-            titles, more = (sizes[:2], f": {sizes[2]}") if sizes else (title(seen, cut, own), "")
+            usual = title(seen, seen.cut_of(name), seen.parts[name])
+            titles, more = (sizes[:2], f": {sizes[2]}") if sizes else (usual, "")
             fault = Fault(3, *titles, error, said + more, name, hidden=True)
         rows[name] = row
         if fault is not None:
@@ -49,6 +56,13 @@ def forward(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[Fa
     cover = (len(seen.parts) - len(faults), len(seen.parts))
     check = Check("forward", 3, verdict, said, largest, FORWARD_FLOAT64, coverage=cover)
     return check, faults
+
+
+def one_part(seen: Seen, name: str) -> tuple[dict[str, Any], Fault | None]:
+    """The row of one part, and what is wrong with it in float64."""
+    cut, own = seen.cut_of(name), seen.parts[name]
+    row = row_of(seen, name, cut, own)
+    return row, wrong_numbers(seen, name, cut, own, row)
 
 
 def wrong_numbers(seen: Seen, name: str, cut: Cut, own: Part, row: dict[str, Any]) -> Fault | None:
@@ -86,8 +100,20 @@ def wrong_numbers(seen: Seen, name: str, cut: Cut, own: Part, row: dict[str, Any
         rests = f", {allowed:.1e} of it rounding" if short else ""
         said = f"errs by {error:.1e} on torch's own numbers{rests}"
         return Fault(3, *titles, error, said, name)
-    if short:
-        return None  # which is all that float32 can say
+    return None
+
+
+def can_be_short(seen: Seen, row: dict[str, Any], name: str) -> bool:
+    """Whether float32 can say more of a part that is right in float64."""
+    return row["forward"]["float64"] is not None and name not in seen.short.parts
+
+
+def short_alone(
+    seen: Seen, judged: Mapping[str, tuple[dict[str, Any], Fault | None]], name: str
+) -> Fault | None:
+    """What is wrong with one part in float32 alone; None where nothing is."""
+    row, (cut, own) = judged[name][0], (seen.cut_of(name), seen.parts[name])
+    titles = title(seen, cut, own)
     rounded = seen.replayed_float32.value(name, seen.target(name))
     in_float32 = apart(rounded, float32_due(seen, cut), cut)
     row["forward"]["float32"] = in_float32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from common.spec import Layer
 from compare import known
 from compare.evidence import relative_error
 from compare.ports import transfer
+from compare.ports.at_once import at_once
 from compare.ports.cuts import Cut, Part
 from compare.ports.fault import Fault, title
 from compare.ports.looks import Array
@@ -35,27 +37,29 @@ def gradients(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[
         if row["forward"]["float64"] is None
         or not row["forward"]["float64"] <= seen.short.forward(name, FORWARD_FLOAT64)
     }
-    faults, largest, compared = [], 0.0, 0
+    faults, largest = [], 0.0
     wrong_nodes = {n.name for name in wrong_forward for n in seen.parts[name].nodes}
-    for name, own in seen.parts.items():
-        if name in wrong_forward or not seen.same_size(seen.cut_of(name)):
-            continue
-        if not can_be_asked(seen, name, wrong_nodes):
-            continue
-        error, what = part_gradient(seen, name, own)
+    asked = [
+        name
+        for name in seen.parts
+        if name not in wrong_forward
+        and seen.same_size(seen.cut_of(name))
+        and can_be_asked(seen, name, wrong_nodes)
+    ]
+    found = at_once(partial(part_gradient, seen), asked)
+    for name, (error, what) in zip(asked, found, strict=True):
         rows[name]["gradient"]["float64"] = error
-        compared += 1
         if error <= seen.short.gradient(name, GRADIENT_FLOAT64):
             largest = max(largest, error)
         else:
-            titles = title(seen, seen.cut_of(name), own)
+            titles = title(seen, seen.cut_of(name), seen.parts[name])
             faults.append(Fault(5, *titles, error, f"hands back another gradient of {what}", name))
     verdict = Verdict.DIFFERENT if faults else Verdict.ROUNDING if largest else Verdict.SAME
-    detail = f"{compared} parts hand back the same: at most {largest:.1e} apart"
+    detail = f"{len(asked)} parts hand back the same: at most {largest:.1e} apart"
     if wrong_forward:
         detail += f"; {len(wrong_forward)} that err forward were not asked"
     said = faults[0].detail if faults else detail
-    cover = (compared, len(seen.parts) - len(wrong_forward))
+    cover = (len(asked), len(seen.parts) - len(wrong_forward))
     return Check("gradients", 5, verdict, said, largest, GRADIENT_FLOAT64, coverage=cover), faults
 
 
@@ -127,11 +131,12 @@ def place_in(seen: Seen, tensor: str) -> int:
     return holders[0].place if holders else -1
 
 
-def part_gradient(seen: Seen, name: str, own: Part) -> tuple[float, str]:
+def part_gradient(seen: Seen, name: str) -> tuple[float, str]:
     """The largest error of what one part hands back of random numbers, and of what."""
     worst_error, worst_name = 0.0, ""
     for what, ours, theirs in part_gradients(seen, name):
-        error = gradient_error(seen, what, ours, theirs, own, name in seen.short.parts)
+        own, short = seen.parts[name], name in seen.short.parts
+        error = gradient_error(seen, what, ours, theirs, own, short)
         if error > worst_error:
             worst_error, worst_name = error, what
     return worst_error, worst_name
