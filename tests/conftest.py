@@ -16,9 +16,14 @@ from common import tensors, weights
 from common.job import Build, TraceJob, spec_of
 from common.result import Trace
 from common.spec import Spec, shapes
+from compare.checks import climb
 from compare.evidence import DTYPES, SIDES, Evidence
 from compare.run import PROBABILITIES
+from compare.verdict import Check
 from compare.workers import Worker
+
+# A worker imports its framework three times as fast where compiled modules are kept.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 ROOT = Path(__file__).parent.parent
 Judge = Callable[..., Evidence]
@@ -162,6 +167,20 @@ def evidence(trace: Callable[..., Trace]) -> Judge:
         )
 
     return gather
+
+
+@pytest.fixture(scope="session")
+def climbed(evidence: Judge) -> Callable[..., list[Check]]:
+    """The answers of all rungs on a pair of ports; the same question is asked once."""
+    known: dict[str, list[Check]] = {}
+
+    def ask(**pair: Any) -> list[Check]:
+        key = repr(sorted(pair.items()))
+        if key not in known:
+            known[key] = climb(evidence(**pair))
+        return known[key]
+
+    return ask
 
 
 @pytest.fixture(scope="session")

@@ -73,17 +73,17 @@ def test_ports_agree_channels_first_on_both_sides(evidence, name, layer, shape):
 
 
 @pytest.mark.parametrize("name", RIGHT)
-def test_float64_errors_of_right_ports_lie_two_decades_below_what_is_allowed(evidence, name):
-    for check in climb(evidence(**RIGHT[name])):
+def test_float64_errors_of_right_ports_lie_two_decades_below_what_is_allowed(climbed, name):
+    for check in climbed(**RIGHT[name]):
         if check.id in ("forward", "gradients"):
             allowed = {"forward": FORWARD_FLOAT64, "gradients": GRADIENT_FLOAT64}[check.id]
             assert check.measured is not None and check.measured < allowed / 100
 
 
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
-def test_a_broken_port_is_rejected_at_its_rung_and_layer(evidence, path):
+def test_a_broken_port_is_rejected_at_its_rung_and_layer(climbed, path):
     expected = expectation(path)
-    checks = {check.rung: check for check in climb(evidence(**with_fault(path)))}
+    checks = {check.rung: check for check in climbed(**with_fault(path))}
     rejecting = checks[expected["rung"]]
     assert rejecting.verdict is Verdict.DIFFERENT, rejecting.detail
     first = rejecting.culprits[0]
@@ -94,11 +94,11 @@ def test_a_broken_port_is_rejected_at_its_rung_and_layer(evidence, path):
 
 
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
-def test_no_layer_after_a_fault_is_blamed_for_it(evidence, path):
+def test_no_layer_after_a_fault_is_blamed_for_it(climbed, path):
     expected = expectation(path)
     blamed = {
         culprit.layer
-        for check in climb(evidence(**with_fault(path)))
+        for check in climbed(**with_fault(path))
         for culprit in check.culprits
         if culprit.rung in (3, 5)
     }
