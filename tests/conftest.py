@@ -6,6 +6,7 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def give(
     """Probe weights and probe of a spec, written for a worker."""
     stem = f"{spec.rpartition('/')[2].replace(':', '-')}-{seed}-{batch}-{size}-{spoilt}-{scaled}"
     given, probe = room / f"{stem}-weights", room / f"{stem}-probe"
-    if not given.exists():
+    if not probe.exists():  # the later one; both workers may be asked at once
         known = spec_of(Build("", spec, "", size=size))
         tensors.save(given, weights.draw(known, seed, "probe"))
         tensors.save(probe, probe_of(known, seed, batch, spoilt, scaled))
@@ -141,27 +142,22 @@ def evidence(trace: Callable[..., Trace]) -> Judge:
     ) -> Evidence:
         known = spec_of(Build("", spec, "", size=size))
         ports = {"torch": torch, "keras": keras}
+
+        def traced(side: str) -> dict[tuple[str, str], Trace]:
+            how = {"loss": loss, "shares": shares}
+            asked = (layout, seed, batch, size, spoilt)
+            return {
+                (side, dtype): trace(side, ports[side], spec, dtype, *asked, **how)
+                for dtype in DTYPES
+            }
+
+        with ThreadPoolExecutor(len(SIDES)) as pool:  # both workers at once
+            torch_traces, keras_traces = pool.map(traced, SIDES)
         return Evidence(
             known,
             weights.draw(known, seed, "probe"),
             probe_of(known, seed, batch, spoilt, loss != PROBABILITIES),
-            {
-                (side, dtype): trace(
-                    side,
-                    ports[side],
-                    spec,
-                    dtype,
-                    layout,
-                    seed,
-                    batch,
-                    size,
-                    spoilt,
-                    loss=loss,
-                    shares=shares,
-                )
-                for side in SIDES
-                for dtype in DTYPES
-            },
+            torch_traces | keras_traces,
             loss,
             shares,
         )
