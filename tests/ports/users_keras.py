@@ -119,3 +119,10 @@ def positions():
     y = layers.LayerNormalization(epsilon=1e-6)(Places()(patches(x)))
     y = layers.GlobalAveragePooling1D()(ops.tanh(y))
     return keras.Model(x, layers.Dense(5)(y))
+
+
+def around(sides=((1, 1), (1, 1)), pool=((1, 0), (1, 0))):
+    x = keras.Input((9, 13, 2))
+    y = layers.Conv2D(4, 3, 2, activation="relu")(layers.ZeroPadding2D(sides)(x))
+    y = layers.MaxPooling2D(2)(layers.ZeroPadding2D(pool)(y))
+    return keras.Model(x, layers.Dense(3)(layers.GlobalAveragePooling2D()(y)))
