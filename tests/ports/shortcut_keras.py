@@ -11,7 +11,7 @@ def net(halves, eps):
     x = layers.Conv2D(3, 3, strides=2 if halves else 1, use_bias=False, name="conv")(x)
     if halves:
         around = layers.MaxPooling2D(1, strides=2, name="around")(inputs)
-    x = layers.Add(name="total")([x, around])
+    x = layers.Add(name="total")([around, x])
     x = layers.BatchNormalization(epsilon=eps, momentum=0.9, name="norm")(x)
     x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, layers.Dense(5, name="fc")(x))

@@ -195,7 +195,7 @@ def extra(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause:
     if after is None and read is not None and seen.torch.value(read).size == middle.due.size:
         after = relative_error(seen.torch.value(read).reshape(middle.due.shape), middle.due)
     fix = {"torch": f"add {', '.join(kinds)}", "keras": f"remove {names}"}
-    repairs = tuple(Repair(n, "identity", reads=((),)) for w in keras for n in w.node.ran)
+    repairs = tuple(r for work in keras for r in left_out(middle, work))
     phrase = f"keras does {names}, torch nothing here"
     first = id == "preprocessing-inside" and str(read).startswith("input:")
     if not set(kinds) <= LAYER_KINDS and read is not None and not first:
@@ -207,3 +207,13 @@ def extra(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause:
         if happened.id is not None:
             id, phrase = happened.id, f"keras' {names}: what it reads {happened.phrase}"
     return Cause(id, phrase, middle.error, after, (), (id,), fix, repairs=repairs)
+
+
+def left_out(middle: Middle, work: Work) -> tuple[Repair, ...]:
+    """An operation hands on what it reads; of several values the one that PyTorch goes on with."""
+    stand_for = [middle.local[v].torch if v in middle.local else "" for v in work.node.reads]
+    goes_on = middle.cut.torch
+    order = (stand_for.index(goes_on),) if goes_on in stand_for else ()
+    first, *others = work.node.ran
+    after = [Repair(name, "identity", reads=((),)) for name in others]
+    return (Repair(first, "identity", reads=((),), order=order), *after)
