@@ -241,3 +241,12 @@ def test_a_norm_that_keras_alone_has_is_told_once(verified):
     found = verified(*ports, (3, 8, 10), arguments=given)
     assert [(c["cause"], c["keras"]) for c in found["culprits"]] == [("layer-extra", "norm")]
     assert found["repairs"]["outputs_apart"] < 1e-12 < found["outputs_apart"]
+
+
+def test_another_norm_is_no_norm_without_statistics(verified):
+    ports = f"{PORTS}/shortcut_torch.py:Net", f"{PORTS}/shortcut_keras.py:net"
+    ours = {"halves": False, "normed": "by itself"}
+    given = {"torch": ours, "keras": {"halves": False, "eps": 1e-5}}
+    found = verified(*ports, (3, 8, 10), arguments=given)
+    assert [(c["cause"], c["keras"]) for c in found["culprits"]] == [("other-layer", "norm")]
+    assert found["repairs"]["outputs_apart"] < 1e-12 < found["outputs_apart"]

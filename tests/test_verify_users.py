@@ -47,6 +47,7 @@ FAULTS = {
     "padded lines": ("text", {"pad": "same"}, "same-padding", 1e-12),
     "mean for maximum": ("text", {"pool": "mean"}, "max-for-mean", 1e-12),
     "deviation for variance": ("prepared", {"variance": False}, "other-constants", 1e-6),
+    "nothing prepared": ("prepared", {"inside": False}, "preprocessing-inside", 1e-6),
     "nearest": ("prepared", {"interpolation": "nearest"}, "interpolation", 1e-6),
     "padded after": (
         "around", {"sides": ((0, 1), (0, 1))}, "same-vs-symmetric-stride2", 1e-12,

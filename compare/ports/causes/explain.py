@@ -22,12 +22,15 @@ from compare.ports.causes.backward import gradient_cause
 from compare.ports.causes.besides import behind_preprocessing, besides
 from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND, by_catalogue, what_happened
 from compare.ports.causes.cause import Cause
-from compare.ports.causes.narrow import (
-    Middle,
-    misread,
-    narrowed,
+from compare.ports.causes.narrow import Middle, misread, narrowed
+from compare.ports.causes.places import (
+    CUTS,
+    Line,
+    by_constants,
+    cut_elsewhere,
+    line,
+    other_scale,
 )
-from compare.ports.causes.places import CUTS, by_constants, cut_elsewhere, other_scale
 from compare.ports.causes.settings import Work, merged
 from compare.ports.causes.spoilt import (
     in_few_bits,
@@ -165,19 +168,39 @@ def missing(seen: Seen, middle: Middle, torch: Sequence[Work]) -> Cause:
     names = " and ".join(f"{w.node.name} ({w.node.kind})" for w in torch)
     fix = {"keras": f"add {', '.join(kinds)}", "torch": f"remove {names}"}
     phrase = f"keras leaves out what torch does in {names}"
-    if not set(kinds) <= LAYER_KINDS:
+    prepared = preprocessing(seen, torch)
+    if prepared is not None:
+        id, phrase = "preprocessing-inside", f"torch makes {prepared} of its own input x"
+        fix["keras"] = "do the same before the model, or in it"
+    elif not set(kinds) <= LAYER_KINDS:
         happened = what_happened(seen, middle, middle.made, middle.due)
         if happened.id is not None:
             id, phrase = happened.id, f"torch's {names}: what it reads {happened.phrase}"
     repairs: tuple[Repair, ...] = ()
     chain = all(len(w.node.reads) == 1 and not w.node.tensors for w in torch)
-    if middle.reader is not None and chain and all(computable(kind) for kind in kinds):
+    steps = tuple((w.node.kind, w.settings) for w in torch) if chain else ()
+    if prepared is not None:
+        settings = {"slope": prepared.slope.tolist(), "offset": prepared.offset.tolist()}
+        steps = (("lines", settings),)
+    if middle.reader is not None and steps and all(computable(kind) for kind, _ in steps):
         value = middle.cut.keras if middle.cut.keras in middle.reader.reads else ""
         at = middle.reader.reads.index(value) if value else 0
         way = way_of(seen, middle, middle.reader.reads[at])
-        before = tuple((w.node.kind, w.settings) for w in torch)
-        repairs = (Repair(middle.reader.name, reads=(way,), before=before, at=at),)
+        repairs = (Repair(middle.reader.name, reads=(way,), before=steps, at=at),)
     return Cause(id, phrase, middle.error, middle.after, (), (id,), fix, repairs=repairs)
+
+
+def preprocessing(seen: Seen, torch: Sequence[Work]) -> Line | None:
+    """The constants by which PyTorch's port scales and shifts the channels of its own input."""
+    read = {v for w in torch for v in w.node.reads} - {v for w in torch for v in w.node.writes}
+    held = {name for w in torch for name in w.node.tensors.values()}
+    if len(read) != 1 or any(seen.torch.graph.tensors[name].trainable for name in held):
+        return None
+    x, y = seen.torch.value(read.pop()), seen.torch.value(torch[-1].node.writes[0])
+    inputs = [v for v in seen.torch.graph.shapes if v.startswith("input:")]
+    if not any(np.array_equal(x, seen.torch.value(v)) for v in inputs) or x.shape != y.shape:
+        return None
+    return line(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
 
 
 def extra(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause:
