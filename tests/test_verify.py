@@ -250,3 +250,14 @@ def test_another_norm_is_no_norm_without_statistics(verified):
     found = verified(*ports, (3, 8, 10), arguments=given)
     assert [(c["cause"], c["keras"]) for c in found["culprits"]] == [("other-layer", "norm")]
     assert found["repairs"]["outputs_apart"] < 1e-12 < found["outputs_apart"]
+
+
+def test_a_softmax_behind_pooled_maps_is_what_keras_does_besides(verified):
+    ports = f"{PORTS}/shortcut_torch.py:Net", f"{PORTS}/shortcut_keras.py:net"
+    given = {
+        "torch": {"halves": False},
+        "keras": {"halves": False, "eps": 1e-5, "last": "softmax"},
+    }
+    found = verified(*ports, (3, 8, 10), arguments=given)
+    assert [c["cause"] for c in found["culprits"]] == ["double-softmax"]
+    assert found["repairs"]["outputs_apart"] < 1e-12 < found["outputs_apart"]

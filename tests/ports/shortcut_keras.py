@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 
-def net(halves, eps):
+def net(halves, eps, last=None):
     """`halves`: its maps, by a stride, and by a pool on the way around."""
     around = inputs = keras.Input((8, 10, 3))
     x = layers.ZeroPadding2D(1)(inputs)
@@ -14,4 +14,4 @@ def net(halves, eps):
     x = layers.Add(name="total")([around, x])
     x = layers.BatchNormalization(epsilon=eps, momentum=0.9, name="norm")(x)
     x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, layers.Dense(5, name="fc")(x))
+    return keras.Model(inputs, layers.Dense(5, activation=last, name="fc")(x))

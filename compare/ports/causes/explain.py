@@ -213,7 +213,7 @@ def extra(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause:
     id = "activation-extra" if set(kinds) <= ACTIVATIONS_OF_KIND else "layer-extra"
     ends = {seen.keras.graph.outputs[name] for _, name in seen.outputs}
     if kinds == ["softmax"] and set(keras[-1].node.writes) & ends:
-        id = "softmax-or-logits"
+        id = "double-softmax"  # the loss takes logits
     if kinds[0] in ("rescale", "normalise"):
         id = "preprocessing-inside"
     names = " and ".join(f"{w.node.name} ({w.node.kind})" for w in keras)

@@ -56,6 +56,8 @@ def narrowed(seen: Seen, fault: Fault, number: int) -> Middle | None:
         return None
     local = dict(seen.cuts.by_keras)
     made = seen.replayed.value(fault.part, cut.keras)
+    if cut.torch in {local[source].torch for source in own.sources}:
+        return piece(seen, local, (), own.nodes, cut, made)  # Keras goes on where PyTorch ends
     if len(own.nodes) == len(mine.nodes) == 1 and alike_sources(seen, mine, own):
         return piece(seen, local, mine.nodes, own.nodes, cut, made)
     inside, rounding = inner_values(seen, fault, number), seen.short.forward(fault.part, 0.0)
