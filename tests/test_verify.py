@@ -261,3 +261,11 @@ def test_a_softmax_behind_pooled_maps_is_what_keras_does_besides(verified):
     found = verified(*ports, (3, 8, 10), arguments=given)
     assert [c["cause"] for c in found["culprits"]] == ["double-softmax"]
     assert found["repairs"]["outputs_apart"] < 1e-12 < found["outputs_apart"]
+
+
+def test_a_shortcut_that_keras_does_not_add_is_what_it_leaves_out(verified):
+    ports = f"{PORTS}/shortcut_torch.py:Net", f"{PORTS}/shortcut_keras.py:net"
+    theirs = {"halves": False, "eps": 1e-5, "adds": False}
+    given = {"torch": {"halves": False}, "keras": theirs}
+    found = verified(*ports, (3, 8, 10), arguments=given)
+    assert [(c["cause"], c["torch"]) for c in found["culprits"]] == [("layer-skipped", "add")]

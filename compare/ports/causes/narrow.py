@@ -121,7 +121,8 @@ def misread(
     made = back_moved(seen, end, got)
     error = relative_error(made, seen.torch.value(end.torch))
     middle = Middle([], [], local, end, seen.torch.value(end.torch), made, error, after, reader)
-    if on_the_way.sources == (got,):
+    joins = len(on_the_way.nodes) == 1 and got in on_the_way.sources  # with another value
+    if on_the_way.sources == (got,) or joins:
         middle.torch = [n for n in on_the_way.nodes if not is_still(seen.torch, n)]
     elif beyond.sources == (end.torch,):
         middle.keras = [
