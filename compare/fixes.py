@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any
 
 from common.spec import Layer, Shape, Spec, shapes
@@ -68,8 +69,7 @@ def conv(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
                 f", padding={pair(tuple(s[0] for s in sides))}" if any(sides[0] + sides[1]) else ""
             )
             return f"{first}{stepped('stride', step)}{padding}{more})"
-        (top, bottom), (left, right) = sides
-        pad = f"nn.ZeroPad2d(({left}, {right}, {top}, {bottom}))"
+        pad = f"nn.ZeroPad2d({torch_sides(sides)})"
         return f"nn.Sequential({pad}, {first}{stepped('stride', step)}{more}))"
     first = f"layers.Conv2D({a['channels']}, {pair(kernel)}{stepped('strides', step)}"
     reach = [d * (k - 1) for d, k in zip(spread, kernel, strict=True)]
@@ -116,10 +116,19 @@ def lrn(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
 
 
 def max_pool(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
+    """PyTorch pads both sides alike, below every number; a layer in front pads otherwise."""
     size, step = pair(a["size"]), stepped("stride" if torch else "strides", a["stride"], a["size"])
-    pads = a["padding"]
+    pads, zeros = a["padding"], a.get("fill", -inf) == 0 and any(sum(a["padding"], ()))
+    ceil = ", ceil_mode=True" * a["ceil"]
+    if torch and not zeros and symmetric(pads):
+        return f"nn.MaxPool2d({size}{step}{torch_padding(pads)}{ceil})"
     if torch:
-        return f"nn.MaxPool2d({size}{step}{torch_padding(pads)}{', ceil_mode=True' * a['ceil']})"
+        below = "" if zeros else ', float("-inf")'
+        pad = f"nn.{'ZeroPad2d' if zeros else 'ConstantPad2d'}({torch_sides(pads)}{below})"
+        return f"nn.Sequential({pad}, nn.MaxPool2d({size}{step}{ceil}))"
+    if zeros and not a["ceil"]:
+        plain_pool = f'layers.MaxPooling2D({size}{step}, padding="valid")'
+        return f"layers.ZeroPadding2D({padding_pair(pads)}), then {plain_pool}"
     if not any(pads[0] + pads[1]) and not a["ceil"]:
         return f'layers.MaxPooling2D({size}{step}, padding="valid")'
     more = f"padding={padding_pair(pads)}{', ceil=True' * a['ceil']}"
@@ -129,14 +138,19 @@ def max_pool(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
 def avg_pool(a: Settings, xs: Sequence[Shape], torch: bool) -> str:
     size, step = pair(a["size"]), stepped("stride" if torch else "strides", a["stride"], a["size"])
     pads = a["padding"]
-    if torch:
-        counted = f", count_include_pad={a['count_border']}" if any(pads[0] + pads[1]) else ""
+    padded = any(pads[0] + pads[1])
+    if torch and symmetric(pads):
+        counted = f", count_include_pad={a['count_border']}" if padded else ""
         ceil = ", ceil_mode=True" * a["ceil"]
         return f"nn.AvgPool2d({size}{step}{torch_padding(pads)}{ceil}{counted})"
-    around = [f"zeros around: {padding_pair(pads)}"] if any(pads[0] + pads[1]) else []
+    if torch and a["count_border"] and not a["ceil"]:
+        return f"nn.Sequential(nn.ZeroPad2d({torch_sides(pads)}), nn.AvgPool2d({size}{step}))"
+    around = [f"zeros around: {padding_pair(pads)}"] if padded else []
     around += ["rounded up"] if a["ceil"] else []
     around += ["zeros not counted"] if around and not a["count_border"] else []
     note = f"  # {', '.join(around)}" if around else ""
+    if torch:
+        return f"nn.AvgPool2d({size}{step}){note}"
     return f'layers.AveragePooling2D({size}{step}, padding="valid"){note}'
 
 
@@ -144,6 +158,12 @@ def torch_padding(pads: Settings) -> str:
     if not any(pads[0] + pads[1]):
         return ""
     return f", padding={pair((pads[0][0], pads[1][0]))}"
+
+
+def torch_sides(pads: Settings) -> tuple[int, ...]:
+    """Left, right, top, bottom, as PyTorch's padding layers take them."""
+    (top, bottom), (left, right) = pads
+    return left, right, top, bottom
 
 
 def global_avg_pool(a: Settings, xs: Sequence[Shape], torch: bool) -> str:

@@ -14,11 +14,12 @@ from test_ladder import BROKEN, HERE, RIGHT, expectation, with_fault
 from common import reference, weights
 from common.job import Build, spec_of
 from common.losses import wide
+from common.spec import avg_pool, max_pool
 from compare.causes import FLOAT64, explain, proven
 from compare.checks import climb
 from compare.document import findings
 from compare.evidence import SIDES
-from compare.fixes import fix
+from compare.fixes import fix, made
 from compare.thresholds import FORWARD_FLOAT32, FORWARD_FLOAT64
 from compare.variants import ANYWHERE, ROUNDING, VARIANTS, Case
 
@@ -124,6 +125,25 @@ def test_every_candidate_that_changes_a_layer_explains_that_change(name):
 
 
 # --------------------------------------------------------------------------------- what to write
+
+
+AFTER = ((0, 1), (0, 1))  # what Keras' "same" pads at stride 2 on maps of an even size
+POOLS = {  # PyTorch's own pools pad both sides alike
+    "max after": (max_pool("p", 3, stride=2, padding=AFTER), {},
+        'nn.Sequential(nn.ConstantPad2d((0, 1, 0, 1), float("-inf")), nn.MaxPool2d(3, stride=2))'),
+    "zeros": (max_pool("p", 3, stride=2, padding=1), {"fill": 0.0},
+        "nn.Sequential(nn.ZeroPad2d((1, 1, 1, 1)), nn.MaxPool2d(3, stride=2))"),
+    "max": (max_pool("p", 3, stride=2, padding=1), {}, "nn.MaxPool2d(3, stride=2, padding=1)"),
+    "mean after": (avg_pool("p", 3, stride=2, padding=AFTER), {},
+        "nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), nn.AvgPool2d(3, stride=2))"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_the_fix_of_a_pool_pads_each_side_as_it_should(name):
+    layer, more, code = POOLS[name]
+    settings = {"count_border": True, **layer.settings, **more}
+    assert made(replace(layer, settings=settings), [(4, 8, 8)], "torch") == code
 
 
 @pytest.mark.parametrize("side", SIDES)

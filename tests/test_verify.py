@@ -225,3 +225,47 @@ def test_a_pool_on_the_way_around_is_named_though_its_sum_cannot_run(verified, h
     assert causes[pool]["fix"][halves] == "remove around (max_pool)"
     assert all(c["evidence"]["error_after"] < 1e-13 for c in causes.values())
     assert found["repairs"]["outputs_apart"] < 1e-13
+
+
+def test_a_shortcut_that_keras_alone_adds_is_repaired_by_what_is_added_to(verified):
+    ports = f"{PORTS}/shortcut_torch.py:Net", f"{PORTS}/shortcut_keras.py:net"
+    given = {"torch": {"halves": False, "adds": False}, "keras": {"halves": False, "eps": 1e-5}}
+    found = verified(*ports, (3, 8, 10), arguments=given)
+    assert [(c["cause"], c["keras"]) for c in found["culprits"]] == [("layer-extra", "total")]
+    assert found["repairs"]["outputs_apart"] < 1e-12 < found["outputs_apart"]
+
+
+def test_a_norm_that_keras_alone_has_is_told_once(verified):
+    ports = f"{PORTS}/shortcut_torch.py:Net", f"{PORTS}/shortcut_keras.py:net"
+    given = {"torch": {"halves": False, "normed": False}, "keras": {"halves": False, "eps": 1e-5}}
+    found = verified(*ports, (3, 8, 10), arguments=given)
+    assert [(c["cause"], c["keras"]) for c in found["culprits"]] == [("layer-extra", "norm")]
+    assert found["repairs"]["outputs_apart"] < 1e-12 < found["outputs_apart"]
+
+
+def test_another_norm_is_no_norm_without_statistics(verified):
+    ports = f"{PORTS}/shortcut_torch.py:Net", f"{PORTS}/shortcut_keras.py:net"
+    ours = {"halves": False, "normed": "by itself"}
+    given = {"torch": ours, "keras": {"halves": False, "eps": 1e-5}}
+    found = verified(*ports, (3, 8, 10), arguments=given)
+    assert [(c["cause"], c["keras"]) for c in found["culprits"]] == [("other-layer", "norm")]
+    assert found["repairs"]["outputs_apart"] < 1e-12 < found["outputs_apart"]
+
+
+def test_a_softmax_behind_pooled_maps_is_what_keras_does_besides(verified):
+    ports = f"{PORTS}/shortcut_torch.py:Net", f"{PORTS}/shortcut_keras.py:net"
+    given = {
+        "torch": {"halves": False},
+        "keras": {"halves": False, "eps": 1e-5, "last": "softmax"},
+    }
+    found = verified(*ports, (3, 8, 10), arguments=given)
+    assert [c["cause"] for c in found["culprits"]] == ["double-softmax"]
+    assert found["repairs"]["outputs_apart"] < 1e-12 < found["outputs_apart"]
+
+
+def test_a_shortcut_that_keras_does_not_add_is_what_it_leaves_out(verified):
+    ports = f"{PORTS}/shortcut_torch.py:Net", f"{PORTS}/shortcut_keras.py:net"
+    theirs = {"halves": False, "eps": 1e-5, "adds": False}
+    given = {"torch": {"halves": False}, "keras": theirs}
+    found = verified(*ports, (3, 8, 10), arguments=given)
+    assert [(c["cause"], c["torch"]) for c in found["culprits"]] == [("layer-skipped", "add")]

@@ -35,6 +35,7 @@ WRONG = [  # the culprits' Keras layers, and the cause
         "same-vs-symmetric-stride2",
     ),
     ("Softmaxed", {"softmax": False, "last": "float32"}, ["fc"], "activation-missing"),
+    ("Sixteen", {}, ["conv2"], "mixed-precision"),
 ]
 
 

@@ -13,7 +13,7 @@ PORTS = Path(__file__).parent / "ports"
 SHAPES = {
     "crop": (2, 16, 12), "generator": (5,), "volume": (2, 4, 6, 4), "text": (12,),
     "prepared": (3, 16, 12), "again": (2, 6, 5), "separate": (3, 8, 12), "multi_head": (3, 8, 12),
-    "positions": (3, 8, 12),
+    "positions": (3, 8, 12), "around": (2, 9, 13),
 }  # fmt: skip
 
 
@@ -47,9 +47,14 @@ FAULTS = {
     "padded lines": ("text", {"pad": "same"}, "same-padding", 1e-12),
     "mean for maximum": ("text", {"pool": "mean"}, "max-for-mean", 1e-12),
     "deviation for variance": ("prepared", {"variance": False}, "other-constants", 1e-6),
+    "nothing prepared": ("prepared", {"inside": False}, "preprocessing-inside", 1e-6),
     "nearest": ("prepared", {"interpolation": "nearest"}, "interpolation", 1e-6),
+    "padded after": (
+        "around", {"sides": ((0, 1), (0, 1))}, "same-vs-symmetric-stride2", 1e-12,
+    ),
     "layers of their own": ("again", {"shared": False}, "layer-shared", 1e-12),
-}  # a resize of TensorFlow works in float32: 1e-6
+}  # fmt: skip
+# a resize of TensorFlow works in float32: 1e-6
 
 
 @pytest.mark.parametrize("name", FAULTS)

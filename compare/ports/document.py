@@ -69,8 +69,11 @@ def tell(seen: Seen) -> Told:
 
 def unique(culprits: list[Culprit]) -> list[Culprit]:
     """What one side has alone, as a bias, is seen at rung 0 and again in its numbers: told once."""
-    told = {(c.fault.keras, c.cause.id) for c in culprits if c.fault.rung != 0}
-    same = {"bias": ("bias-extra", "bias-missing")}
+    told = {(name, c.cause.id) for c in culprits if c.fault.rung != 0 for name in names_of(c)}
+    same = {
+        "bias": ("bias-extra", "bias-missing"),
+        "layer-missing": ("layer-extra", "layer-skipped"),
+    }
     shared = {
         name for c in culprits if c.cause.id == "layer-shared" for name in c.cause.keras.split(", ")
     }
@@ -80,10 +83,16 @@ def unique(culprits: list[Culprit]) -> list[Culprit]:
     kept = []
     for c in culprits:
         ids = same.get(c.cause.id or "", (c.cause.id,))
-        again = [(c.fault.keras, id) for id in ids]
+        again = [(c.fault.keras or f"torch {c.fault.torch}", id) for id in ids]
         if c.fault.rung != 0 or not told & set(again):
             kept.append(c)
     return kept
+
+
+def names_of(c: Culprit) -> set[str]:
+    """What a cause is told of: of Keras, and of PyTorch."""
+    ours = {c.fault.torch, *c.cause.torch.split(", ")}
+    return {c.fault.keras, *c.cause.keras.split(", "), *(f"torch {name}" for name in ours)}
 
 
 def without_known(check: Check, judgement: Judgement, known: Sequence[Culprit]) -> Check:

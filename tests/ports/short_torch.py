@@ -39,6 +39,14 @@ class Halved(CastsFirst):
         return F.relu(self.bn2(self.conv2(y))).mean((2, 3))
 
 
+class Sixteen(Plain):
+    """Maps are kept in 16 bits between two layers."""
+
+    def features(self, x):
+        x = F.relu(self.bn1(self.conv1(x))).half().to(x.dtype)
+        return F.relu(self.bn2(self.conv2(x))).mean((2, 3))
+
+
 class CastsLast(Plain):
     """Raises in float64, in its last layer alone."""
 

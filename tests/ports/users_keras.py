@@ -51,12 +51,13 @@ def text(pad="valid", pool="max"):
     return keras.Model(x, layers.Dense(2)(pools[pool]()(y)))
 
 
-def prepared(variance=True, interpolation="bilinear"):
+def prepared(variance=True, interpolation="bilinear", inside=True):
     x = keras.Input((16, 12, 3))
     std = (0.229, 0.224, 0.225)
     given = [s * s for s in std] if variance else list(std)
-    y = layers.Rescaling(1 / 255)(x)
-    y = layers.Normalization(mean=[0.485, 0.456, 0.406], variance=given)(y)
+    y = layers.Rescaling(1 / 255)(x) if inside else x
+    if inside:
+        y = layers.Normalization(mean=[0.485, 0.456, 0.406], variance=given)(y)
     y = layers.Resizing(8, 6, interpolation=interpolation)(y)
     y = layers.Conv2D(4, 3, 2, activation="relu")(layers.ZeroPadding2D(1)(y))
     return keras.Model(x, layers.Dense(3)(layers.GlobalAveragePooling2D()(y)))
@@ -119,3 +120,10 @@ def positions():
     y = layers.LayerNormalization(epsilon=1e-6)(Places()(patches(x)))
     y = layers.GlobalAveragePooling1D()(ops.tanh(y))
     return keras.Model(x, layers.Dense(5)(y))
+
+
+def around(sides=((1, 1), (1, 1)), pool=((1, 0), (1, 0))):
+    x = keras.Input((9, 13, 2))
+    y = layers.Conv2D(4, 3, 2, activation="relu")(layers.ZeroPadding2D(sides)(x))
+    y = layers.MaxPooling2D(2)(layers.ZeroPadding2D(pool)(y))
+    return keras.Model(x, layers.Dense(3)(layers.GlobalAveragePooling2D()(y)))

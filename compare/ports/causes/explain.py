@@ -22,12 +22,15 @@ from compare.ports.causes.backward import gradient_cause
 from compare.ports.causes.besides import behind_preprocessing, besides
 from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND, by_catalogue, what_happened
 from compare.ports.causes.cause import Cause
-from compare.ports.causes.narrow import (
-    Middle,
-    misread,
-    narrowed,
+from compare.ports.causes.narrow import Middle, misread, narrowed
+from compare.ports.causes.places import (
+    CUTS,
+    Line,
+    by_constants,
+    cut_elsewhere,
+    line,
+    other_scale,
 )
-from compare.ports.causes.places import CUTS, by_constants, cut_elsewhere, other_scale
 from compare.ports.causes.settings import Work, merged
 from compare.ports.causes.spoilt import (
     in_few_bits,
@@ -101,6 +104,10 @@ def returned(seen: Seen, fault: Fault) -> list[Cause]:
 def causes_of(seen: Seen, middle: Middle) -> list[Cause]:
     """By the pieces that are left: something missing, something extra, or one thing otherwise."""
     torch, keras = merged(middle.torch), merged(middle.keras)
+    casts = {work.node.kind for work in (*torch, *keras)} == {"identity"}
+    known = in_short_format(seen, middle) if casts else None
+    if known is not None:  # all that is left hands on what it reads, but for its format
+        return [known]
     if torch and not keras:
         return [missing(seen, middle, torch)]
     if keras and not torch:
@@ -165,19 +172,39 @@ def missing(seen: Seen, middle: Middle, torch: Sequence[Work]) -> Cause:
     names = " and ".join(f"{w.node.name} ({w.node.kind})" for w in torch)
     fix = {"keras": f"add {', '.join(kinds)}", "torch": f"remove {names}"}
     phrase = f"keras leaves out what torch does in {names}"
-    if not set(kinds) <= LAYER_KINDS:
+    prepared = preprocessing(seen, torch)
+    if prepared is not None:
+        id, phrase = "preprocessing-inside", f"torch makes {prepared} of its own input x"
+        fix["keras"] = "do the same before the model, or in it"
+    elif not set(kinds) <= LAYER_KINDS:
         happened = what_happened(seen, middle, middle.made, middle.due)
         if happened.id is not None:
             id, phrase = happened.id, f"torch's {names}: what it reads {happened.phrase}"
     repairs: tuple[Repair, ...] = ()
     chain = all(len(w.node.reads) == 1 and not w.node.tensors for w in torch)
-    if middle.reader is not None and chain and all(computable(kind) for kind in kinds):
+    steps = tuple((w.node.kind, w.settings) for w in torch) if chain else ()
+    if prepared is not None:
+        settings = {"slope": prepared.slope.tolist(), "offset": prepared.offset.tolist()}
+        steps = (("lines", settings),)
+    if middle.reader is not None and steps and all(computable(kind) for kind, _ in steps):
         value = middle.cut.keras if middle.cut.keras in middle.reader.reads else ""
         at = middle.reader.reads.index(value) if value else 0
         way = way_of(seen, middle, middle.reader.reads[at])
-        before = tuple((w.node.kind, w.settings) for w in torch)
-        repairs = (Repair(middle.reader.name, reads=(way,), before=before, at=at),)
+        repairs = (Repair(middle.reader.name, reads=(way,), before=steps, at=at),)
     return Cause(id, phrase, middle.error, middle.after, (), (id,), fix, repairs=repairs)
+
+
+def preprocessing(seen: Seen, torch: Sequence[Work]) -> Line | None:
+    """The constants by which PyTorch's port scales and shifts the channels of its own input."""
+    read = {v for w in torch for v in w.node.reads} - {v for w in torch for v in w.node.writes}
+    held = {name for w in torch for name in w.node.tensors.values()}
+    if len(read) != 1 or any(seen.torch.graph.tensors[name].trainable for name in held):
+        return None
+    x, y = seen.torch.value(read.pop()), seen.torch.value(torch[-1].node.writes[0])
+    inputs = [v for v in seen.torch.graph.shapes if v.startswith("input:")]
+    if not any(np.array_equal(x, seen.torch.value(v)) for v in inputs) or x.shape != y.shape:
+        return None
+    return line(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
 
 
 def extra(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause:
@@ -186,7 +213,7 @@ def extra(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause:
     id = "activation-extra" if set(kinds) <= ACTIVATIONS_OF_KIND else "layer-extra"
     ends = {seen.keras.graph.outputs[name] for _, name in seen.outputs}
     if kinds == ["softmax"] and set(keras[-1].node.writes) & ends:
-        id = "softmax-or-logits"
+        id = "double-softmax"  # the loss takes logits
     if kinds[0] in ("rescale", "normalise"):
         id = "preprocessing-inside"
     names = " and ".join(f"{w.node.name} ({w.node.kind})" for w in keras)
@@ -195,7 +222,7 @@ def extra(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause:
     if after is None and read is not None and seen.torch.value(read).size == middle.due.size:
         after = relative_error(seen.torch.value(read).reshape(middle.due.shape), middle.due)
     fix = {"torch": f"add {', '.join(kinds)}", "keras": f"remove {names}"}
-    repairs = tuple(Repair(n, "identity", reads=((),)) for w in keras for n in w.node.ran)
+    repairs = tuple(r for work in keras for r in left_out(middle, work))
     phrase = f"keras does {names}, torch nothing here"
     first = id == "preprocessing-inside" and str(read).startswith("input:")
     if not set(kinds) <= LAYER_KINDS and read is not None and not first:
@@ -207,3 +234,13 @@ def extra(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause:
         if happened.id is not None:
             id, phrase = happened.id, f"keras' {names}: what it reads {happened.phrase}"
     return Cause(id, phrase, middle.error, after, (), (id,), fix, repairs=repairs)
+
+
+def left_out(middle: Middle, work: Work) -> tuple[Repair, ...]:
+    """An operation hands on what it reads; of several values the one that PyTorch goes on with."""
+    stand_for = [middle.local[v].torch if v in middle.local else "" for v in work.node.reads]
+    goes_on = middle.cut.torch
+    order = (stand_for.index(goes_on),) if goes_on in stand_for else ()
+    first, *others = work.node.ran
+    after = [Repair(name, "identity", reads=((),)) for name in others]
+    return (Repair(first, "identity", reads=((),), order=order), *after)

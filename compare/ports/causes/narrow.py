@@ -25,6 +25,7 @@ from compare.thresholds import FORWARD_FLOAT64
 
 MANY = 100  # pairs of values that are tried for the end of a part
 STILL = {"identity", "dropout"}  # do nothing in evaluation
+PADDED = {"conv", "max_pool", "avg_pool"}  # what may pad by itself
 
 
 @dataclass
@@ -55,6 +56,8 @@ def narrowed(seen: Seen, fault: Fault, number: int) -> Middle | None:
         return None
     local = dict(seen.cuts.by_keras)
     made = seen.replayed.value(fault.part, cut.keras)
+    if cut.torch in {local[source].torch for source in own.sources}:
+        return piece(seen, local, (), own.nodes, cut, made)  # Keras goes on where PyTorch ends
     if len(own.nodes) == len(mine.nodes) == 1 and alike_sources(seen, mine, own):
         return piece(seen, local, mine.nodes, own.nodes, cut, made)
     inside, rounding = inner_values(seen, fault, number), seen.short.forward(fault.part, 0.0)
@@ -118,7 +121,8 @@ def misread(
     made = back_moved(seen, end, got)
     error = relative_error(made, seen.torch.value(end.torch))
     middle = Middle([], [], local, end, seen.torch.value(end.torch), made, error, after, reader)
-    if on_the_way.sources == (got,):
+    joins = len(on_the_way.nodes) == 1 and got in on_the_way.sources  # with another value
+    if on_the_way.sources == (got,) or joins:
         middle.torch = [n for n in on_the_way.nodes if not is_still(seen.torch, n)]
     elif beyond.sources == (end.torch,):
         middle.keras = [
@@ -215,7 +219,9 @@ def ending(
     mine = part(seen.torch.net, cut.torch, theirs)
     inner = [s for s in own.sources if s in local]  # the earliest first
     inner += [v for v in made_by(own) if v not in own.nodes[-1].writes]
+    inner = [v for v in inner if not only_padded(seen.keras, v)]
     outer = [v for v in made_by(mine) if v != cut.torch] + list(mine.sources)
+    outer = [v for v in outer if not only_padded(seen.torch, v)]
     units, tries = [], {}
     alike = len(inner) * len(outer) > MANY
     for value in inner:
@@ -252,6 +258,24 @@ def ending(
         if error <= min(KEPT_IN_FLOAT32, 1e-3 * (fault.error or 0.0)) and rounded is None:
             rounded = value, candidate, error  # what is behind it works in float32
     return rounded
+
+
+def only_padded(look: Look, value: str) -> bool:
+    """Whether a value is another one with zeros around it, for layers that might pad by themselves.
+
+    A window that reads not all of a map is right with more zeros than it should have, too.
+    """
+    node, readers = look.net.maker.get(value), look.net.readers.get(value, [])
+    return node is not None and is_padding(node) and {reader.kind for reader in readers} <= PADDED
+
+
+def is_padding(node: Node) -> bool:
+    """Whether a node puts one number around maps, as a layer does that pads by itself."""
+    return (
+        node.kind == "pad"
+        and "sides" in node.settings
+        and node.settings.get("mode", "constant") == "constant"
+    )
 
 
 def same_size_first(seen: Seen, value: str, candidates: Sequence[str]) -> list[str]:

@@ -15,11 +15,10 @@ from common.spec import Layer
 from compare import fixes
 from compare.evidence import relative_error
 from compare.ports.causes.cause import RIGHT, Cause
-from compare.ports.causes.narrow import Middle
+from compare.ports.causes.narrow import PADDED, Middle, is_padding
 from compare.ports.looks import Array
 from compare.ports.verify import Seen
 
-PADDED = {"conv", "max_pool", "avg_pool"}
 UNHEARD = {
     "compute_dtype",
     "dtype",
@@ -47,10 +46,10 @@ def merged(nodes: Sequence[Node]) -> list[Work]:
     found: list[Work] = []
     for node in nodes:
         before = found[-1].node if found else None
-        sides = before.settings.get("sides", before.settings.get("padding")) if before else None
-        if before is None or before.kind != "pad" or node.kind not in PADDED or sides is None:
+        if before is None or not is_padding(before) or node.kind not in PADDED:
             found.append(Work(node, settled(node)))
             continue
+        sides = before.settings["sides"]
         around = node.settings.get("padding", ((0, 0), (0, 0)))
         both = tuple((a + c, b + d) for (a, b), (c, d) in zip(sides, around, strict=True))
         more: dict[str, Any] = {"padding": both}

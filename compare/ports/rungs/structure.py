@@ -89,14 +89,17 @@ def other_tensors(seen: Seen) -> Iterator[Fault]:
                     held["keras"].node.name,
                     None,
                     f"{side}'s {name} {why}",
-                    cause=cause if not lacking else lacking_cause(held[side], role, side),
+                    cause=lacking_cause(held[side], held[other], role) if lacking else cause,
                 )
 
 
-def lacking_cause(holder: Holder, role: str, side: str) -> str:
+def lacking_cause(holder: Holder, other: Holder, role: str) -> str:
     """The id of a tensor that one side has and the other has not."""
     if role == "bias":
         return "bias"
+    kinds = {holder.node.kind, other.node.kind}
+    if len(kinds) == 2 and all(kind.endswith("norm") for kind in kinds):
+        return "other-layer"  # a norm over groups has no running statistics to lack
     if role in ("mean", "var"):  # a norm without them takes those of the batch
         return "batch-statistics"
     return "bn-affine-flags" if holder.node.kind == "batch_norm" else "tensor-missing"
