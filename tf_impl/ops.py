@@ -319,6 +319,12 @@ def reshape(a: Any, x: Any, y: Any, last: bool) -> Settings:
     return dict(shape=tuple(y.shape[1:]))
 
 
+def flatten(a: Any, x: Any, y: Any, last: bool) -> Settings:
+    """One that is told of channels first takes them last before it flattens."""
+    turned = a.data_format == "channels_first" and len(x.shape) > 2
+    return dict(turned=True) if turned else {}
+
+
 def permute(a: Any, x: Any, y: Any, last: bool) -> Settings:
     return dict(axes=(0, *a.dims))
 
@@ -405,7 +411,7 @@ LAYERS: dict[type, tuple[str, Reader]] = {
     layers.ELU: ("elu", elu),
     layers.Softmax: ("softmax", softmax),
     layers.Activation: ("identity", activation),
-    layers.Flatten: ("flatten", nothing),
+    layers.Flatten: ("flatten", flatten),
     layers.Reshape: ("reshape", reshape),
     layers.Permute: ("transpose", permute),
     layers.Add: ("add", nothing),

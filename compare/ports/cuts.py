@@ -90,7 +90,7 @@ def find(
     for cut in equal_values(torch, keras, cuts, pairs, ours, theirs):
         cuts.add(cut)
     same_again = met_again(keras, cuts)
-    for cut in made_by_pairs(torch.graph, keras.graph, cuts, pairs):
+    for cut in made_by_pairs(torch, keras, cuts, pairs):
         if cut.keras not in same_again:
             cuts.add(cut)
     for cut in neighbours(torch, keras, cuts):
@@ -207,6 +207,7 @@ def origins(net: Net, node: Node, cuts: Cuts | None) -> tuple[str, ...]:
 
 
 THROUGH = {"pad", "identity", "dropout"}
+CUTS_OUT = {"slice", "crop", "narrow"}
 
 
 def inputs(
@@ -372,9 +373,9 @@ def way_by_value(
     return None
 
 
-def made_by_pairs(torch: Graph, keras: Graph, cuts: Cuts, pairs: Pairs) -> Iterator[Cut]:
+def made_by_pairs(torch: Net, keras: Net, cuts: Cuts, pairs: Pairs) -> Iterator[Cut]:
     """What layers that are a pair made, at every run of them, where it is of the same size."""
-    runs = {side: runs_of(graph) for side, graph in (("torch", torch), ("keras", keras))}
+    runs = {side: runs_of(net.graph) for side, net in (("torch", torch), ("keras", keras))}
     for pair in pairs.pairs:
         if not same_work(pair.torch.node.kind, pair.keras.node.kind):
             continue
@@ -386,9 +387,34 @@ def made_by_pairs(torch: Graph, keras: Graph, cuts: Cuts, pairs: Pairs) -> Itera
             for ours, theirs in zip(t.writes, k.writes, strict=False):
                 if t.virtual or k.virtual:
                     continue
-                moves = likely(keras, torch, cuts, theirs, ours)
+                ours, theirs = cut_to_size(torch, keras, ours, theirs)
+                moves = likely(keras.graph, torch.graph, cuts, theirs, ours)
                 if moves is not None and cuts.free(ours, theirs):
                     yield Cut(ours, theirs, moves, "layers")
+
+
+def cut_to_size(torch: Net, keras: Net, ours: str, theirs: str) -> tuple[str, str]:
+    """The same values, or what is cut out of the larger one, where that is as large as the other.
+
+    What one port's layer leaves off by itself, another's cuts off behind it.
+    """
+    due = sorted(torch.graph.shapes[ours]), sorted(keras.graph.shapes[theirs])
+    if due[0] == due[1]:
+        return ours, theirs
+    for value in cut_outs(keras, theirs):
+        if sorted(keras.graph.shapes[value]) == due[0]:
+            return ours, value
+    for value in cut_outs(torch, ours):
+        if sorted(torch.graph.shapes[value]) == due[1]:
+            return value, theirs
+    return ours, theirs
+
+
+def cut_outs(net: Net, value: str) -> Iterator[str]:
+    """What is cut out of a value that nothing else reads, and out of that."""
+    while len(readers := net.readers.get(value, [])) == 1 and readers[0].kind in CUTS_OUT:
+        (value,) = readers[0].writes
+        yield value
 
 
 def likely(keras: Graph, torch: Graph, cuts: Cuts, theirs: str, ours: str) -> Moves | None:

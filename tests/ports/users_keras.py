@@ -119,3 +119,22 @@ def positions():
     y = layers.LayerNormalization(epsilon=1e-6)(Places()(patches(x)))
     y = layers.GlobalAveragePooling1D()(ops.tanh(y))
     return keras.Model(x, layers.Dense(5)(y))
+
+
+def mapattention(axis=-1):
+    image = keras.Input((6, 5, 3))
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
+    q, k, v = (layers.Reshape((30, n))(layers.Conv2D(n, 1)(x)) for n in (2, 2, 8))
+    weights = ops.softmax(ops.matmul(q, ops.transpose(k, (0, 2, 1))), axis=axis)
+    y = layers.Reshape((6, 5, 8))(ops.matmul(weights, v))
+    return keras.Model(image, layers.Conv2D(2, 1)(y + x))
+
+
+def autoencoder(slope=0.2):
+    """Turns its maps before it flattens them, and cuts off what it does not pad."""
+    x = keras.Input((12, 8, 1))
+    y = layers.LeakyReLU(slope)(layers.Conv2D(4, 3, 2)(layers.ZeroPadding2D(1)(x)))
+    y = layers.Dense(5)(layers.Flatten()(layers.Permute((3, 1, 2))(y)))
+    y = layers.Permute((2, 3, 1))(layers.Reshape((4, 6, 4))(layers.Dense(96)(y)))
+    y = layers.Conv2DTranspose(1, 3, 2)(layers.LeakyReLU(slope)(y))
+    return keras.Model(x, ops.sigmoid(y[:, 1:, 1:]))

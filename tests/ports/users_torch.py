@@ -142,3 +142,38 @@ class Positions(nn.Module):
         x = self.patch(x).flatten(2).transpose(1, 2)
         x = torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.places
         return self.fc(torch.tanh(self.norm(x)).mean(1))
+
+
+class MapAttention(nn.Module):
+    """SAGAN's: every place of a map attends to all, by 1x1 convolutions."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.query, self.key, self.value = (
+            nn.Conv2d(8, 2, 1),
+            nn.Conv2d(8, 2, 1),
+            nn.Conv2d(8, 8, 1),
+        )
+        self.out = nn.Conv2d(8, 2, 1)
+
+    def forward(self, x):
+        x = F.relu(self.stem(x))
+        n, c, h, w = x.size()
+        q = self.query(x).view(n, -1, h * w).permute(0, 2, 1)
+        k, v = self.key(x).view(n, -1, h * w), self.value(x).view(n, -1, h * w)
+        weights = torch.softmax(torch.bmm(q, k), dim=-1)
+        return self.out(torch.bmm(v, weights.permute(0, 2, 1)).view(n, c, h, w) + x)
+
+
+class Autoencoder(nn.Module):
+    """Maps that become features, and become maps again."""
+
+    def __init__(self):
+        super().__init__()
+        self.down, self.mu, self.fc = nn.Conv2d(1, 4, 3, 2, 1), nn.Linear(96, 5), nn.Linear(5, 96)
+        self.up = nn.ConvTranspose2d(4, 1, 3, 2, 1, output_padding=1)
+
+    def forward(self, x):
+        z = self.mu(F.leaky_relu(self.down(x), 0.2).flatten(1))
+        return torch.sigmoid(self.up(F.leaky_relu(self.fc(z).view(-1, 4, 6, 4), 0.2)))
