@@ -68,7 +68,10 @@ def tell(seen: Seen) -> Told:
 
 
 def unique(culprits: list[Culprit]) -> list[Culprit]:
-    """What one side has alone, as a bias, is seen at rung 0 and again in its numbers: told once."""
+    """What one side has alone, as a bias, is seen at rung 0 and again in its numbers: told once.
+
+    So is an operation on the way to two values that err.
+    """
     told = {(c.fault.keras, c.cause.id) for c in culprits if c.fault.rung != 0}
     same = {"bias": ("bias-extra", "bias-missing")}
     shared = {
@@ -83,7 +86,9 @@ def unique(culprits: list[Culprit]) -> list[Culprit]:
         again = [(c.fault.keras, id) for id in ids]
         if c.fault.rung != 0 or not told & set(again):
             kept.append(c)
-    return kept
+    first = {(c.cause.torch, c.cause.keras, c.cause.phrase, c.cause.id or n): n
+             for n, c in reversed([*enumerate(kept)])}  # fmt: skip
+    return [c for n, c in enumerate(kept) if n in first.values() or not c.cause.torch]
 
 
 def without_known(check: Check, judgement: Judgement, known: Sequence[Culprit]) -> Check:

@@ -86,6 +86,7 @@ class Seen:
     given: Mapping[str, str]  # side -> file of its tensors; none: those that it was built with
     folded: Sequence[Folded] = ()
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    shown_in: Path | None = None  # numbers in the probe's place, where its own hide a fault
 
     @cached_property
     def held(self) -> dict[str, Mapping[str, Array]]:

@@ -26,6 +26,7 @@ from compare.ports.causes.narrow import (
     Middle,
     misread,
     narrowed,
+    on_numbers_that_show_it,
 )
 from compare.ports.causes.places import CUTS, by_constants, cut_elsewhere, other_scale
 from compare.ports.causes.settings import Work, merged
@@ -59,7 +60,9 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
     if fault.short:
         return [in_few_bits(seen, fault)]
     if fault.hidden:  # nothing can be proven on numbers that do not show it
-        return [Cause(before=fault.error)]
+        shown = on_numbers_that_show_it(seen, fault, number)
+        found = explain(shown, replace(fault, hidden=""), number)
+        return found if found[0].id is not None else [Cause(before=fault.error)]
     if fault.part.startswith(OUTPUT) and fault.part not in seen.parts:
         return returned(seen, fault)
     if fault.part in seen.parts and fault.rung == 5:
@@ -152,7 +155,7 @@ def between_both(
     if len(keras) == 1:  # PyTorch's is the odd one: what it does, said of Keras' layer
         cause = by_catalogue(seen, middle, keras[0], "keras")
         if cause.id is not None:
-            return [replace(cause, phrase=f"torch's {cause.phrase}")]
+            return [replace(cause, phrase=f"torch {cause.phrase}")]
     if len(torch) == len(keras) == 1:
         return one(seen, middle, torch[0], keras[0])
     return [Cause(before=middle.error)]
