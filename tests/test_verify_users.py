@@ -14,6 +14,7 @@ SHAPES = {
     "crop": (2, 16, 12), "generator": (5,), "volume": (2, 4, 6, 4), "text": (12,),
     "prepared": (3, 16, 12), "again": (2, 6, 5), "separate": (3, 8, 12), "multi_head": (3, 8, 12),
     "positions": (3, 8, 12), "mapattention": (3, 6, 5), "autoencoder": (1, 12, 8),
+    "mixed": (3, 8, 12),
 }  # fmt: skip
 TORCH = {"mapattention": "MapAttention"}
 
@@ -53,6 +54,8 @@ FAULTS = {
     "nearest": ("prepared", {"interpolation": "nearest"}, "interpolation", 1e-6),
     "attends along the other axis": ("mapattention", {"axis": 1}, "softmax-axis", None),
     "slopes of an autoencoder": ("autoencoder", {"slope": 0.3}, "leaky-relu-slope", 1e-7),
+    "separable, padded as same": ("mixed", {"padding": "same"}, "same-vs-symmetric-stride2", None),
+    "epsilon of a norm of each map": ("mixed", {"eps": 1e-5}, "group_norm-eps", 1e-6),
     "layers of their own": ("again", {"shared": False}, "layer-shared", 1e-12),
 }  # a resize of TensorFlow works in float32: 1e-6
 
@@ -108,3 +111,22 @@ def test_an_epsilon_in_front_of_an_attention_is_the_only_culprit(verified):
     (culprit,) = found["culprits"]
     assert (culprit["cause"], culprit["torch"]) == ("layer_norm-eps", "norm")
     assert found["repairs"]["outputs_apart"] < 1e-12
+
+
+def test_a_resize_that_aligns_its_corners_is_told(workers):
+    ports = f"{PORTS}/users_torch.py:Mixed", f"{PORTS}/users_keras.py:mixed"
+    found = compare.verify(*ports, SHAPES["mixed"], torch_args={"align": True}, workers=workers)
+    (culprit,) = found["culprits"]
+    assert (culprit["cause"], culprit["torch"]) == ("align-corners", "upsample")
+    assert found["repairs"]["outputs_apart"] < 1e-6 < found["outputs_apart"]
+
+
+@pytest.mark.parametrize(
+    ("net", "shape", "words"),
+    [("Loop", (6, 3), "lstm"), ("Normed", (6, 5), "remove_parametrizations")],
+)
+def test_weights_that_cannot_be_carried_over_are_no_difference(workers, net, shape, words):
+    ports = f"{PORTS}/users_torch.py:{net}", f"{PORTS}/users_keras.py:{net.lower()}"
+    found = compare.verify(*ports, shape, workers=workers)
+    assert (found["verdict"], found["exit_status"]) == ("not comparable", 4)
+    assert words in found["checks"][0]["detail"]

@@ -143,6 +143,9 @@ def separated(graph: Graph) -> Graph:
         between = f"{node.name}/between"
         made = shapes[node.writes[0]]
         shapes[between] = (*made[:-1], each) if graph.channels == "last" else (each, *made[1:])
+        count, places = made[-1 if graph.channels == "last" else 0], len(made) - 1
+        plain = {word: (1,) * places for word in ("kernel", "stride", "dilation")}
+        plain |= {"padding": ((0, 0),) * places}
         first = {"groups": graph.tensors[depthwise].shape[-2], "channels": each, "bias": False}
         bias = {"bias": node.tensors["bias"]} if "bias" in node.tensors else {}
         nodes += [
@@ -160,7 +163,7 @@ def separated(graph: Graph) -> Graph:
                 kind="conv",
                 reads=(between,),
                 tensors={"weight": pointwise, **bias},
-                settings={"groups": 1, "channels": made[-1], "bias": bool(bias)},
+                settings={"groups": 1, "channels": count, "bias": bool(bias), **plain},
             ),
         ]
     return replace(graph, nodes=nodes, shapes=shapes)

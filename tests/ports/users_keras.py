@@ -138,3 +138,21 @@ def autoencoder(slope=0.2):
     y = layers.Permute((2, 3, 1))(layers.Reshape((4, 6, 4))(layers.Dense(96)(y)))
     y = layers.Conv2DTranspose(1, 3, 2)(layers.LeakyReLU(slope)(y))
     return keras.Model(x, ops.sigmoid(y[:, 1:, 1:]))
+
+
+def mixed(padding="valid", eps=1e-3):
+    x = keras.Input((8, 12, 3))
+    y = layers.ZeroPadding2D(1)(x) if padding == "valid" else x
+    y = layers.SeparableConv2D(4, 3, 2, depth_multiplier=2, padding=padding)(y)
+    y = layers.Activation("silu")(layers.GroupNormalization(-1, epsilon=eps)(y))
+    return keras.Model(x, layers.UpSampling2D(2, interpolation="bilinear")(y))
+
+
+def loop():
+    return keras.Sequential([keras.Input((6, 3)), layers.LSTM(4), layers.Dense(2)])
+
+
+def normed():
+    x = keras.Input((5, 6))
+    y = layers.GlobalAveragePooling1D()(layers.Conv1D(4, 3, activation="relu")(x))
+    return keras.Model(x, layers.Dense(2)(y))

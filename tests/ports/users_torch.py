@@ -177,3 +177,40 @@ class Autoencoder(nn.Module):
     def forward(self, x):
         z = self.mu(F.leaky_relu(self.down(x), 0.2).flatten(1))
         return torch.sigmoid(self.up(F.leaky_relu(self.fc(z).view(-1, 4, 6, 4), 0.2)))
+
+
+class Mixed(nn.Module):
+    """A separable convolution, a norm of each map, and maps made larger."""
+
+    def __init__(self, align=False):
+        super().__init__()
+        self.dw = nn.Conv2d(3, 6, 3, 2, 1, groups=3, bias=False)
+        self.pw, self.norm = nn.Conv2d(6, 4, 1), nn.InstanceNorm2d(4, eps=1e-3, affine=True)
+        self.align = align
+
+    def forward(self, x):
+        x = F.silu(self.norm(self.pw(self.dw(x))))
+        return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=self.align)
+
+
+class Loop(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.loop, self.fc = nn.LSTM(3, 4, batch_first=True), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.fc(self.loop(x)[0][:, -1])
+
+
+class Normed(nn.Module):
+    """A kernel that is made of a length and a direction at each run."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = (
+            nn.utils.parametrizations.weight_norm(nn.Conv1d(6, 4, 3)),
+            nn.Linear(4, 2),
+        )
+
+    def forward(self, x):
+        return self.fc(F.relu(self.conv(x)).mean(2))

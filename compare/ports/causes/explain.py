@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from common.job import Repair
 from common.operations import computable
 from compare.evidence import relative_error
-from compare.ports.causes.alone import one, repaired, way_of
+from compare.ports.causes.alone import in_a_row, one, repaired, way_of
 from compare.ports.causes.backward import gradient_cause
 from compare.ports.causes.besides import behind_preprocessing, besides
 from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND, by_catalogue, what_happened
@@ -158,7 +158,7 @@ def between_both(
             return [replace(cause, phrase=f"torch {cause.phrase}")]
     if len(torch) == len(keras) == 1:
         return one(seen, middle, torch[0], keras[0])
-    return [Cause(before=middle.error)]
+    return in_a_row(seen, middle, torch, keras) or [Cause(before=middle.error)]
 
 
 def missing(seen: Seen, middle: Middle, torch: Sequence[Work]) -> Cause:
