@@ -14,7 +14,7 @@ SHAPES = {
     "crop": (2, 16, 12), "generator": (5,), "volume": (2, 4, 6, 4), "text": (12,),
     "prepared": (3, 16, 12), "again": (2, 6, 5), "separate": (3, 8, 12), "multi_head": (3, 8, 12),
     "positions": (3, 8, 12), "mapattention": (3, 6, 5), "autoencoder": (1, 12, 8),
-    "mixed": (3, 8, 12),
+    "mixed": (3, 8, 12), "soft": (3, 9),
 }  # fmt: skip
 TORCH = {"mapattention": "MapAttention"}
 
@@ -56,6 +56,9 @@ FAULTS = {
     "slopes of an autoencoder": ("autoencoder", {"slope": 0.3}, "leaky-relu-slope", 1e-7),
     "separable, padded as same": ("mixed", {"padding": "same"}, "same-vs-symmetric-stride2", None),
     "epsilon of a norm of each map": ("mixed", {"eps": 1e-5}, "group_norm-eps", 1e-6),
+    "no bias": ("soft", {"bias": False}, "bias-missing", 1e-7),
+    "keeps what should drop": ("soft", {"rate": 0.8}, "dropout-rate", None),
+    "drops single numbers": ("soft", {"maps": False}, "dropout2d", None),
     "layers of their own": ("again", {"shared": False}, "layer-shared", 1e-12),
 }  # a resize of TensorFlow works in float32: 1e-6
 
@@ -130,3 +133,18 @@ def test_weights_that_cannot_be_carried_over_are_no_difference(workers, net, sha
     found = compare.verify(*ports, shape, workers=workers)
     assert (found["verdict"], found["exit_status"]) == ("not comparable", 4)
     assert words in found["checks"][0]["detail"]
+
+
+def test_a_softplus_that_is_straight_above_20_is_a_known_difference(verified):
+    (known,) = verified("soft")["known_differences"]
+    assert known["phrase"] == "PyTorch's softplus is straight above 20"
+    assert known["evidence"]["error_after"] < 1e-15 < known["evidence"]["error_before"]
+
+
+def test_a_sum_that_is_left_out_is_no_fault_of_what_is_behind_it(verified):
+    """Where the one squeezes before its sigmoid and the other behind it."""
+    found = verified("soft", added=False)
+    assert found["exit_status"] == 1
+    (culprit,) = found["culprits"]
+    assert (culprit["cause"], culprit["torch"]) == ("wrong-source", "sigmoid")
+    assert culprit["phrase"] == "reads what is torch's reshape, torch's reads add"

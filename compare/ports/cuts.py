@@ -167,16 +167,28 @@ def chain(net: Net, node: Node, cut: Collection[str]) -> list[Node]:
 
 
 def in_step(ours: Sequence[Node], theirs: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
-    """Nodes of two chains that stand for each other: those of one kind, and as many between."""
+    """Nodes of two chains that stand for each other: those of one kind, and as many between.
+
+    What computes something stands for no view, and a view for one behind as much work alone.
+    """
     kinds, other = [node.kind for node in ours], [node.kind for node in theirs]
     done = [0, 0]
+    found: list[tuple[int, int]] = []
     blocks = SequenceMatcher(None, kinds, other, autojunk=False).get_matching_blocks()
     for i, j, size in blocks:
-        between = ours[done[0] : i], theirs[done[1] : j]
+        between = range(done[0], i), range(done[1], j)
         if len(between[0]) == len(between[1]):
-            yield from zip(*between, strict=True)
-        yield from zip(ours[i : i + size], theirs[j : j + size], strict=True)
+            found += zip(*between, strict=True)
+        found += zip(range(i, i + size), range(j, j + size), strict=True)
         done = [i + size, j + size]
+    for i, j in found:
+        views = ours[i].kind in VIEWS, theirs[j].kind in VIEWS
+        if views[0] == views[1] and (not views[0] or work_in(ours[:i]) == work_in(theirs[:j])):
+            yield ours[i], theirs[j]
+
+
+def work_in(nodes: Sequence[Node]) -> int:
+    return sum(node.kind not in VIEWS for node in nodes)
 
 
 def rivals(keras: Net, node: Node, reads: tuple[str, ...], cuts: Cuts) -> list[Node]:
@@ -207,6 +219,7 @@ def origins(net: Net, node: Node, cuts: Cuts | None) -> tuple[str, ...]:
 
 
 THROUGH = {"pad", "identity", "dropout"}
+VIEWS = {"flatten", "reshape", "transpose"}  # whose numbers are those that they read
 CUTS_OUT = {"slice", "crop", "narrow"}
 
 

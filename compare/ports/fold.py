@@ -144,8 +144,8 @@ def separated(graph: Graph) -> Graph:
         made = shapes[node.writes[0]]
         shapes[between] = (*made[:-1], each) if graph.channels == "last" else (each, *made[1:])
         count, places = made[-1 if graph.channels == "last" else 0], len(made) - 1
-        plain = {word: (1,) * places for word in ("kernel", "stride", "dilation")}
-        plain |= {"padding": ((0, 0),) * places}
+        ones = dict.fromkeys(("kernel", "stride", "dilation"), (1,) * places)
+        plain = {**ones, "padding": ((0, 0),) * places}
         first = {"groups": graph.tensors[depthwise].shape[-2], "channels": each, "bias": False}
         bias = {"bias": node.tensors["bias"]} if "bias" in node.tensors else {}
         nodes += [

@@ -156,3 +156,13 @@ def normed():
     x = keras.Input((5, 6))
     y = layers.GlobalAveragePooling1D()(layers.Conv1D(4, 3, activation="relu")(x))
     return keras.Model(x, layers.Dense(2)(y))
+
+
+def soft(bias=True, rate=0.2, maps=True, added=True):
+    x = keras.Input((9, 3))
+    y = layers.Conv1DTranspose(4, 4, 2, padding="same", use_bias=bias)(x)
+    drop = layers.SpatialDropout1D if maps else layers.Dropout
+    y = layers.GlobalAveragePooling1D()(drop(rate)(ops.softplus(y)))
+    z = layers.Dense(1)(y)
+    z = z + ops.sum(y, axis=-1, keepdims=True) if added else z
+    return keras.Model(x, ops.squeeze(ops.sigmoid(z), -1))

@@ -214,3 +214,16 @@ class Normed(nn.Module):
 
     def forward(self, x):
         return self.fc(F.relu(self.conv(x)).mean(2))
+
+
+class Soft(nn.Module):
+    """Lines made longer, a softplus of large numbers, whole channels dropped."""
+
+    def __init__(self):
+        super().__init__()
+        self.up, self.fc = nn.ConvTranspose1d(3, 4, 4, 2, 1), nn.Linear(4, 1)
+        self.drop = nn.Dropout1d(0.2)
+
+    def forward(self, x):
+        x = self.drop(F.softplus(self.up(x))).mean(2)
+        return torch.sigmoid(self.fc(x).squeeze(-1) + x.sum(-1))

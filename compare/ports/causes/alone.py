@@ -86,8 +86,7 @@ def in_a_row(
         causes = by_settings(seen, here, ours, theirs, sources, *held, right)
         if not causes and here.error > RIGHT:
             return []
-        names = {"torch": ours.node.name, "keras": theirs.node.name}
-        found += [replace(cause, **names) for cause in causes]
+        found += [replace(c, torch=ours.node.name, keras=theirs.node.name) for c in causes]
     return found
 
 
