@@ -15,6 +15,7 @@ SHAPES = {
     "prepared": (3, 16, 12), "again": (2, 6, 5), "separate": (3, 8, 12), "multi_head": (3, 8, 12),
     "positions": (3, 8, 12), "mapattention": (3, 6, 5), "autoencoder": (1, 12, 8),
     "mixed": (3, 8, 12), "soft": (3, 9),
+    "boxes": (3, 8, 12),
 }  # fmt: skip
 TORCH = {"mapattention": "MapAttention"}
 
@@ -59,6 +60,7 @@ FAULTS = {
     "no bias": ("soft", {"bias": False}, "bias-missing", 1e-7),
     "keeps what should drop": ("soft", {"rate": 0.8}, "dropout-rate", None),
     "drops single numbers": ("soft", {"maps": False}, "dropout2d", None),
+    "a head behind a padding": ("boxes", {"padding": "same"}, "same-vs-symmetric-stride2", 1e-9),
     "layers of their own": ("again", {"shared": False}, "layer-shared", 1e-12),
 }  # a resize of TensorFlow works in float32: 1e-6
 
@@ -148,3 +150,9 @@ def test_a_sum_that_is_left_out_is_no_fault_of_what_is_behind_it(verified):
     (culprit,) = found["culprits"]
     assert (culprit["cause"], culprit["torch"]) == ("wrong-source", "sigmoid")
     assert culprit["phrase"] == "reads what is torch's reshape, torch's reads add"
+
+
+def test_channels_in_another_order_are_no_view_left_out(verified):
+    found = verified("boxes", first=5)
+    assert found["exit_status"] == 1
+    assert {c["cause"] for c in found["culprits"]} == {None}, found["culprits"]

@@ -61,7 +61,7 @@ def tell(seen: Seen) -> Told:
     known = [c for c in found if c.cause.id == KNOWN]
     culprits = unique([c for c in found if c.cause.id != KNOWN])
     checks = [without_known(check, judgement, known) for check in judgement.checks]
-    repairs = [repair for c in culprits for repair in c.cause.repairs]
+    repairs = [repair for c in culprits if c.cause.id for repair in c.cause.repairs]
     exact = [repair for c in known for repair in c.cause.repairs]
     residual = run_repaired(seen, [*repairs, *exact]) if repairs else None
     return Told(judgement, culprits, known, checks, residual, len(repairs))

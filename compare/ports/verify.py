@@ -505,7 +505,8 @@ def relax(found: Seen) -> None:
     """Takes back cuts between operations of other kinds or sizes where it is better without them.
 
     Behind a fault numbers do not tell which values stand for each other. Where one port computes in
-    two operations what the other does in one, or in another order, such a cut would be to blame.
+    two operations what the other does in one, or in another order, such a cut would be to blame;
+    so would one behind views, whose axes may stand in any order.
     """
 
     def errs(replay: Replay, name: str, cut: Cut) -> bool:
@@ -522,7 +523,13 @@ def relax(found: Seen) -> None:
         cut.keras
         for cut in found.cuts.found
         if (
-            (cut.why == "neighbours" and ours[cut.torch].kind != theirs[cut.keras].kind)
+            (
+                cut.why == "neighbours"
+                and (
+                    ours[cut.torch].kind != theirs[cut.keras].kind
+                    or ours[cut.torch].kind in cuts.VIEWS
+                )
+            )
             or (cut.why in ("neighbours", "layers") and not found.same_size(cut))
         )
         and cut.keras in found.parts

@@ -166,3 +166,15 @@ def soft(bias=True, rate=0.2, maps=True, added=True):
     z = layers.Dense(1)(y)
     z = z + ops.sum(y, axis=-1, keepdims=True) if added else z
     return keras.Model(x, ops.squeeze(ops.sigmoid(z), -1))
+
+
+def boxes(padding="valid", first=2):
+    x = keras.Input((8, 12, 3))
+    y = layers.ZeroPadding2D(1)(x) if padding == "valid" else x
+    y = layers.LayerNormalization(epsilon=1e-6)(layers.Conv2D(6, 3, 2, padding=padding)(y))
+    y = layers.Conv2D(10, 1)(ops.silu(y))
+    if first == 2:
+        y = ops.transpose(ops.reshape(y, (-1, 4, 6, 2, 5)), (0, 3, 1, 2, 4))
+    else:
+        y = ops.transpose(ops.reshape(y, (-1, 4, 6, 5, 2)), (0, 4, 1, 2, 3))
+    return keras.Model(x, [ops.sigmoid(y[..., :2]) * 2 - 0.5, ops.exp(y[..., 2:])])

@@ -227,3 +227,32 @@ class Soft(nn.Module):
     def forward(self, x):
         x = self.drop(F.softplus(self.up(x))).mean(2)
         return torch.sigmoid(self.fc(x).squeeze(-1) + x.sum(-1))
+
+
+class ChannelNorm(nn.Module):
+    """ConvNeXt's own."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.weight, self.bias = (nn.Parameter(f(channels)) for f in (torch.ones, torch.zeros))
+
+    def forward(self, x):
+        mean = x.mean(1, keepdim=True)
+        var = (x - mean).pow(2).mean(1, keepdim=True)
+        x = (x - mean) / torch.sqrt(var + 1e-6)
+        return self.weight[:, None, None] * x + self.bias[:, None, None]
+
+
+class Boxes(nn.Module):
+    """A detector's head: two boxes of five numbers at each place."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 6, 3, 2, 1), ChannelNorm(6)
+        self.head = nn.Conv2d(6, 10, 1)
+
+    def forward(self, x):
+        x = self.head(F.silu(self.norm(self.conv(x))))
+        n, _, h, w = x.shape
+        x = x.view(n, 2, 5, h, w).permute(0, 1, 3, 4, 2).contiguous()
+        return torch.sigmoid(x[..., :2]) * 2 - 0.5, x[..., 2:].exp()

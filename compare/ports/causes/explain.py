@@ -37,7 +37,7 @@ from compare.ports.causes.spoilt import (
     not_all_numbers,
     scaled_in_float32,
 )
-from compare.ports.cuts import Cut, Part
+from compare.ports.cuts import VIEWS, Cut, Part
 from compare.ports.fault import Fault
 from compare.ports.verify import OUTPUT, Seen
 from compare.thresholds import FORWARD_FLOAT64
@@ -78,6 +78,8 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
             return [Cause(before=fault.error)]
         middle.rounding = seen.short.forward(fault.part, FORWARD_FLOAT64)
         found = causes_of(seen, middle)
+        if not middle.keras and turns_otherwise(seen, middle):
+            return [Cause(before=fault.error)]
         if found[0].id is None:
             works = merged(middle.torch), merged(middle.keras)
             found = (
@@ -87,6 +89,16 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
             )
     names = ", ".join(n.name for n in middle.torch), ", ".join(n.name for n in middle.keras)
     return [replace(c, torch=c.torch or names[0], keras=c.keras or names[1]) for c in found]
+
+
+def turns_otherwise(seen: Seen, middle: Middle) -> bool:
+    """Whether views are all that seems left out, of which Keras has as many, set otherwise."""
+    ours, theirs = (
+        [node.kind for node in look.graph.nodes if not node.virtual]
+        for look in (seen.torch, seen.keras)
+    )
+    mine = {node.kind for node in middle.torch}
+    return bool(mine) and mine <= VIEWS and all(theirs.count(k) >= ours.count(k) for k in mine)
 
 
 def returned(seen: Seen, fault: Fault) -> list[Cause]:
