@@ -117,11 +117,13 @@ def softmax(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array
 
 
 def global_avg_pool(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
-    return np.asarray(xs[0].mean(axis=tuple(range(2, xs[0].ndim))))
+    axes = tuple(range(2, xs[0].ndim))
+    return np.asarray(xs[0].mean(axis=axes, keepdims=bool(a.get("keepdims"))))
 
 
 def global_max_pool(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
-    return np.asarray(xs[0].max(axis=tuple(range(2, xs[0].ndim))))
+    axes = tuple(range(2, xs[0].ndim))
+    return np.asarray(xs[0].max(axis=axes, keepdims=bool(a.get("keepdims"))))
 
 
 def max_pool(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:

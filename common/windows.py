@@ -61,7 +61,7 @@ def conv(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
         view = windows(x, a, kernel.shape[2:])
         inner = [1, *range(view.ndim - len(places), view.ndim)]
         made.append(np.moveaxis(np.tensordot(view, part, (inner, [1, *places])), -1, 1))
-    return with_bias(np.concatenate(made, axis=1), own)
+    return with_bias(np.concatenate(made, axis=1), a, own)
 
 
 def conv_transpose(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
@@ -92,11 +92,14 @@ def conv_transpose(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:
         slice(before, n - max(0, after))
         for (before, after), n in zip(a["padding"], lengths, strict=True)
     )
-    return with_bias(y[(slice(None), slice(None), *cut)], own)
+    return with_bias(y[(slice(None), slice(None), *cut)], a, own)
 
 
-def with_bias(y: Array, own: Tensors) -> Array:
-    return y + own["bias"].reshape(-1, *(1,) * (y.ndim - 2)) if "bias" in own else y
+def with_bias(y: Array, a: Settings, own: Tensors) -> Array:
+    """With the bias that is there, unless the settings say that there is none."""
+    if "bias" not in own or not a.get("bias", True):
+        return y
+    return y + own["bias"].reshape(-1, *(1,) * (y.ndim - 2))
 
 
 def max_pool(a: Settings, xs: Sequence[Array], own: Tensors) -> Array:

@@ -208,6 +208,29 @@ def test_the_same_maximum_without_the_border_is_the_same(verified):
     assert (found["verdict"], found["exit_status"]) == ("same within rounding", 0)
 
 
+BENT = {"cut": (None, "relu6"), "squeeze": (None, "activation-missing")}
+BENT_SEEDS = {"cut": 2, "squeeze": 6}  # of probes and weights that do not show it
+
+
+@pytest.mark.parametrize("what", BENT)
+def test_a_bound_that_no_number_of_the_probe_reaches_is_seen_and_proven(verified, what):
+    """BatchNorm hands on numbers below 6, and two features of four samples are all positive."""
+    ports = f"{PORTS}/hidden_torch.py:Gate", f"{PORTS}/hidden_keras.py:gate"
+    value, cause = BENT[what]
+    found = verified(*ports, (3, 9, 7), arguments={"keras": {what: value}}, seed=BENT_SEEDS[what])
+    assert found["outputs_apart"] < 1e-12, "the probe shows it: take another seed"
+    (culprit,) = found["culprits"]
+    assert culprit["cause"] == cause
+    before, after = (float(culprit["evidence"][f"error_{n}"]) for n in ("before", "after"))
+    assert after < 1e-12 < before
+
+
+def test_bounds_of_what_is_bounded_anyway_are_the_same(verified):
+    ports = f"{PORTS}/hidden_torch.py:Gate", f"{PORTS}/hidden_keras.py:gate"
+    found = verified(*ports, (3, 9, 7))
+    assert (found["verdict"], found["exit_status"]) == ("same within rounding", 0)
+
+
 @pytest.mark.parametrize("eps", [1e-5, 1e-3])
 @pytest.mark.parametrize("halves", ["torch", "keras"])
 def test_a_pool_on_the_way_around_is_named_though_its_sum_cannot_run(verified, halves, eps):

@@ -279,6 +279,10 @@ def dropout(a: Any, x: Any, y: Any, last: bool) -> Settings:
     return dict(rate=float(a.rate)) | ({} if noise is None else dict(noise_shape=plain(noise)))
 
 
+def map_dropout(a: Any, x: Any, y: Any, last: bool) -> Settings:
+    return dict(rate=float(a.rate), noise_shape="maps")
+
+
 def number(value: Any) -> float | None:
     return None if value is None else float(np.asarray(value))
 
@@ -317,6 +321,12 @@ def concat(a: Any, x: Any, y: Any, last: bool) -> Settings:
 
 def reshape(a: Any, x: Any, y: Any, last: bool) -> Settings:
     return dict(shape=tuple(y.shape[1:]))
+
+
+def flatten(a: Any, x: Any, y: Any, last: bool) -> Settings:
+    """One that is told of channels first takes them last before it flattens."""
+    turned = a.data_format == "channels_first" and len(x.shape) > 2
+    return dict(turned=True) if turned else {}
 
 
 def permute(a: Any, x: Any, y: Any, last: bool) -> Settings:
@@ -390,7 +400,7 @@ LAYERS: dict[type, tuple[str, Reader]] = {
     **{getattr(layers, f"Cropping{n}D"): ("crop", cropping) for n in (1, 2, 3)},
     **{getattr(layers, f"UpSampling{n}D"): ("upsample", upsample) for n in (1, 2, 3)},
     layers.Resizing: ("upsample", upsample),
-    **{getattr(layers, f"SpatialDropout{n}D"): ("spatial_dropout", dropout) for n in (1, 2, 3)},
+    **{getattr(layers, f"SpatialDropout{n}D"): ("dropout", map_dropout) for n in (1, 2, 3)},
     layers.Dense: ("dense", dense),
     layers.EinsumDense: ("dense", einsum_dense),
     layers.Embedding: ("embedding", embedding),
@@ -405,7 +415,7 @@ LAYERS: dict[type, tuple[str, Reader]] = {
     layers.ELU: ("elu", elu),
     layers.Softmax: ("softmax", softmax),
     layers.Activation: ("identity", activation),
-    layers.Flatten: ("flatten", nothing),
+    layers.Flatten: ("flatten", flatten),
     layers.Reshape: ("reshape", reshape),
     layers.Permute: ("transpose", permute),
     layers.Add: ("add", nothing),

@@ -189,7 +189,10 @@ def group_norm(a: Arguments, out: Tensor) -> Read:
 
 
 def instance_norm(a: Arguments, out: Tensor) -> Read:
-    return "instance_norm", dict(eps=a["eps"])
+    """A group for each channel, unless it runs on statistics that it keeps."""
+    if a["running_mean"] is not None and not a.get("use_input_stats", a.get("training", True)):
+        return "instance_norm", dict(eps=a["eps"])
+    return "group_norm", dict(groups=int(a["input"].shape[1]), eps=a["eps"])
 
 
 def lrn(a: Arguments, out: Tensor) -> Read:

@@ -90,7 +90,7 @@ def find(
     for cut in equal_values(torch, keras, cuts, pairs, ours, theirs):
         cuts.add(cut)
     same_again = met_again(keras, cuts)
-    for cut in made_by_pairs(torch.graph, keras.graph, cuts, pairs):
+    for cut in made_by_pairs(torch, keras, cuts, pairs):
         if cut.keras not in same_again:
             cuts.add(cut)
     for cut in neighbours(torch, keras, cuts):
@@ -167,16 +167,28 @@ def chain(net: Net, node: Node, cut: Collection[str]) -> list[Node]:
 
 
 def in_step(ours: Sequence[Node], theirs: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
-    """Nodes of two chains that stand for each other: those of one kind, and as many between."""
+    """Nodes of two chains that stand for each other: those of one kind, and as many between.
+
+    What computes something stands for no view, and a view for one behind as much work alone.
+    """
     kinds, other = [node.kind for node in ours], [node.kind for node in theirs]
     done = [0, 0]
+    found: list[tuple[int, int]] = []
     blocks = SequenceMatcher(None, kinds, other, autojunk=False).get_matching_blocks()
     for i, j, size in blocks:
-        between = ours[done[0] : i], theirs[done[1] : j]
+        between = range(done[0], i), range(done[1], j)
         if len(between[0]) == len(between[1]):
-            yield from zip(*between, strict=True)
-        yield from zip(ours[i : i + size], theirs[j : j + size], strict=True)
+            found += zip(*between, strict=True)
+        found += zip(range(i, i + size), range(j, j + size), strict=True)
         done = [i + size, j + size]
+    for i, j in found:
+        views = ours[i].kind in VIEWS, theirs[j].kind in VIEWS
+        if views[0] == views[1] and (not views[0] or work_in(ours[:i]) == work_in(theirs[:j])):
+            yield ours[i], theirs[j]
+
+
+def work_in(nodes: Sequence[Node]) -> int:
+    return sum(node.kind not in VIEWS for node in nodes)
 
 
 def rivals(keras: Net, node: Node, reads: tuple[str, ...], cuts: Cuts) -> list[Node]:
@@ -207,6 +219,8 @@ def origins(net: Net, node: Node, cuts: Cuts | None) -> tuple[str, ...]:
 
 
 THROUGH = {"pad", "identity", "dropout"}
+VIEWS = {"flatten", "reshape", "transpose"}  # whose numbers are those that they read
+CUTS_OUT = {"slice", "crop", "narrow"}
 
 
 def inputs(
@@ -372,9 +386,9 @@ def way_by_value(
     return None
 
 
-def made_by_pairs(torch: Graph, keras: Graph, cuts: Cuts, pairs: Pairs) -> Iterator[Cut]:
+def made_by_pairs(torch: Net, keras: Net, cuts: Cuts, pairs: Pairs) -> Iterator[Cut]:
     """What layers that are a pair made, at every run of them, where it is of the same size."""
-    runs = {side: runs_of(graph) for side, graph in (("torch", torch), ("keras", keras))}
+    runs = {side: runs_of(net.graph) for side, net in (("torch", torch), ("keras", keras))}
     for pair in pairs.pairs:
         if not same_work(pair.torch.node.kind, pair.keras.node.kind):
             continue
@@ -386,9 +400,34 @@ def made_by_pairs(torch: Graph, keras: Graph, cuts: Cuts, pairs: Pairs) -> Itera
             for ours, theirs in zip(t.writes, k.writes, strict=False):
                 if t.virtual or k.virtual:
                     continue
-                moves = likely(keras, torch, cuts, theirs, ours)
+                ours, theirs = cut_to_size(torch, keras, ours, theirs)
+                moves = likely(keras.graph, torch.graph, cuts, theirs, ours)
                 if moves is not None and cuts.free(ours, theirs):
                     yield Cut(ours, theirs, moves, "layers")
+
+
+def cut_to_size(torch: Net, keras: Net, ours: str, theirs: str) -> tuple[str, str]:
+    """The same values, or what is cut out of the larger one, where that is as large as the other.
+
+    What one port's layer leaves off by itself, another's cuts off behind it.
+    """
+    due = sorted(torch.graph.shapes[ours]), sorted(keras.graph.shapes[theirs])
+    if due[0] == due[1]:
+        return ours, theirs
+    for value in cut_outs(keras, theirs):
+        if sorted(keras.graph.shapes[value]) == due[0]:
+            return ours, value
+    for value in cut_outs(torch, ours):
+        if sorted(torch.graph.shapes[value]) == due[1]:
+            return value, theirs
+    return ours, theirs
+
+
+def cut_outs(net: Net, value: str) -> Iterator[str]:
+    """What is cut out of a value that nothing else reads, and out of that."""
+    while len(readers := net.readers.get(value, [])) == 1 and readers[0].kind in CUTS_OUT:
+        (value,) = readers[0].writes
+        yield value
 
 
 def likely(keras: Graph, torch: Graph, cuts: Cuts, theirs: str, ours: str) -> Moves | None:

@@ -61,14 +61,17 @@ def tell(seen: Seen) -> Told:
     known = [c for c in found if c.cause.id == KNOWN]
     culprits = unique([c for c in found if c.cause.id != KNOWN])
     checks = [without_known(check, judgement, known) for check in judgement.checks]
-    repairs = [repair for c in culprits for repair in c.cause.repairs]
+    repairs = [repair for c in culprits if c.cause.id for repair in c.cause.repairs]
     exact = [repair for c in known for repair in c.cause.repairs]
     residual = run_repaired(seen, [*repairs, *exact]) if repairs else None
     return Told(judgement, culprits, known, checks, residual, len(repairs))
 
 
 def unique(culprits: list[Culprit]) -> list[Culprit]:
-    """What one side has alone, as a bias, is seen at rung 0 and again in its numbers: told once."""
+    """What one side has alone, as a bias, is seen at rung 0 and again in its numbers: told once.
+
+    So is an operation on the way to two values that err.
+    """
     told = {(name, c.cause.id) for c in culprits if c.fault.rung != 0 for name in names_of(c)}
     same = {
         "bias": ("bias-extra", "bias-missing"),
@@ -86,7 +89,9 @@ def unique(culprits: list[Culprit]) -> list[Culprit]:
         again = [(c.fault.keras or f"torch {c.fault.torch}", id) for id in ids]
         if c.fault.rung != 0 or not told & set(again):
             kept.append(c)
-    return kept
+    first = {(c.cause.torch, c.cause.keras, c.cause.phrase, c.cause.id or n): n
+             for n, c in reversed([*enumerate(kept)])}  # fmt: skip
+    return [c for n, c in enumerate(kept) if n in first.values() or not c.cause.torch]
 
 
 def names_of(c: Culprit) -> set[str]:

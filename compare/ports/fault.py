@@ -23,7 +23,7 @@ class Fault:
     detail: str
     part: str = ""  # the part of the Keras port that errs
     short: bool = False  # whether it errs in float32 alone
-    hidden: bool = False  # whether the probe's own numbers do not show it
+    hidden: str = ""  # the file of numbers that show it, where the probe's own do not
     cause: str = ""  # where what was found is its own proof
     after: float | None = None  # the error with that cause taken into account
     fix: Mapping[str, str] | None = None

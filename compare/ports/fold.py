@@ -88,7 +88,7 @@ def whole(graph: Graph, nodes: list[Node], path: str, run: list[Node]) -> list[N
     tensors: dict[str, str] = {}
     for node in run:
         for role, name in node.tensors.items():
-            tensors.setdefault(role if node.kind in LAYERS else role_of(name, run), name)
+            tensors.setdefault(role if node.kind in LAYERS else role_of(name, run, graph), name)
     taken = {node.name for node in nodes if node.name not in mine}
     return [
         Node(
@@ -104,11 +104,16 @@ def whole(graph: Graph, nodes: list[Node], path: str, run: list[Node]) -> list[N
     ]
 
 
-def role_of(name: str, run: list[Node]) -> str:
-    """What a tensor is in its layer, by the name that either framework's users give it."""
+def role_of(name: str, run: list[Node], graph: Graph) -> str:
+    """What a tensor is in its layer, by the name that either framework's users give it.
+
+    A weight is a norm's scale where the layer keeps statistics, or where it has one axis.
+    """
     own = name.rpartition(".")[2]
-    norm = any(word in other for node in run for other in node.tensors.values()
-               for word in ("running_mean", "moving_mean"))  # fmt: skip
+    others = [other for node in run for other in node.tensors.values()]
+    norm = any(word in other for other in others for word in ("running_mean", "moving_mean"))
+    weights = [len(graph.tensors[other].shape) for other in others if other.endswith("weight")]
+    norm = norm or set(weights) == {1}
     role = ROLES.get(own, own)
     return {"weight": "scale", "bias": "shift"}.get(role, role) if norm else role
 
@@ -143,6 +148,9 @@ def separated(graph: Graph) -> Graph:
         between = f"{node.name}/between"
         made = shapes[node.writes[0]]
         shapes[between] = (*made[:-1], each) if graph.channels == "last" else (each, *made[1:])
+        count, places = made[-1 if graph.channels == "last" else 0], len(made) - 1
+        ones = dict.fromkeys(("kernel", "stride", "dilation"), (1,) * places)
+        plain = {**ones, "padding": ((0, 0),) * places}
         first = {"groups": graph.tensors[depthwise].shape[-2], "channels": each, "bias": False}
         bias = {"bias": node.tensors["bias"]} if "bias" in node.tensors else {}
         nodes += [
@@ -160,7 +168,7 @@ def separated(graph: Graph) -> Graph:
                 kind="conv",
                 reads=(between,),
                 tensors={"weight": pointwise, **bias},
-                settings={"groups": 1, "channels": made[-1], "bias": bool(bias)},
+                settings={"groups": 1, "channels": count, "bias": bool(bias), **plain},
             ),
         ]
     return replace(graph, nodes=nodes, shapes=shapes)

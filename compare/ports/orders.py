@@ -45,7 +45,7 @@ def feature_orders(graph: Graph, torch: bool) -> dict[str, Array]:
                 own = own_labels(len(shape), first)
                 labels[value] = map_labels(graph, node, labels, own)
             elif len(shape) == 1:
-                order = feature_order(graph, node, shape[0], labels, orders, torch)
+                order = feature_order(graph, node, shape[0], labels, orders)
                 if order is not None and not np.array_equal(order, np.arange(len(order))):
                     orders[value] = order
     return unflattened(graph, orders, first)
@@ -100,7 +100,6 @@ def feature_order(
     count: int,
     labels: dict[str, Labels],
     orders: dict[str, Array],
-    torch: bool,
 ) -> Array | None:
     """Of features that a node makes; None: their own."""
     reads = [v for v in node.reads if v in graph.shapes]
@@ -110,8 +109,8 @@ def feature_order(
     if node.kind in FLATTENS and len(shape) in MAPS and prod(shape) == count and prod(shape) > 1:
         first = own_labels(len(shape), True)
         told = labels.get(reads[0], first)
-        if not torch and node.kind == "flatten" and told == first:
-            told, shape = own_labels(len(shape), False), (*shape[1:], shape[0])  # by itself
+        if node.settings.get("turned"):
+            told, shape = (*told[1:], told[0]), (*shape[1:], shape[0])
         return flattened(shape, told)
     if node.kind in PLACEWISE and shape == (count,):
         return next((orders[v] for v in reads if v in orders), None)

@@ -25,6 +25,7 @@ Array = NDArray[Any]
 GAP = -1.0  # what a layer without a partner costs
 SHAPE, KIND, LIKE = 6.0, 4.0, 1.0  # what the same shapes, the same kind, a related kind speak
 CONV, DENSE = ("conv", "conv_transpose"), ("dense", "einsum_dense", "matmul", "embedding")
+PROJECTS = {"dense", "einsum_dense", "conv"}  # to queries, keys and values
 NORMS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
 # Kinds of what reads a tensor that stands for itself: a class token, positions.
 FREE = {"add", "concat", "embedding", "expand", "repeat", "tile", "broadcast_to"}
@@ -271,7 +272,7 @@ def following(net: Net, node: Node, known: Mapping[str, Holder]) -> set[str]:
 
 def duty(net: Net, node: Node) -> str:
     """What a layer makes for an attention, by where it goes; nothing where it goes elsewhere."""
-    if "duty" in node.settings or node.kind not in ("dense", "einsum_dense") or not node.writes:
+    if "duty" in node.settings or node.kind not in PROJECTS or not node.writes:
         return str(node.settings.get("duty", ""))
     value, part = node.writes[0], node.settings.get("part")
     for _ in range(len(net.graph.nodes)):

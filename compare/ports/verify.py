@@ -86,6 +86,7 @@ class Seen:
     given: Mapping[str, str]  # side -> file of its tensors; none: those that it was built with
     folded: Sequence[Folded] = ()
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    shown_in: Path | None = None  # numbers in the probe's place, where its own hide a fault
 
     @cached_property
     def held(self) -> dict[str, Mapping[str, Array]]:
@@ -504,7 +505,8 @@ def relax(found: Seen) -> None:
     """Takes back cuts between operations of other kinds or sizes where it is better without them.
 
     Behind a fault numbers do not tell which values stand for each other. Where one port computes in
-    two operations what the other does in one, or in another order, such a cut would be to blame.
+    two operations what the other does in one, or in another order, such a cut would be to blame;
+    so would one behind views, whose axes may stand in any order.
     """
 
     def errs(replay: Replay, name: str, cut: Cut) -> bool:
@@ -521,7 +523,13 @@ def relax(found: Seen) -> None:
         cut.keras
         for cut in found.cuts.found
         if (
-            (cut.why == "neighbours" and ours[cut.torch].kind != theirs[cut.keras].kind)
+            (
+                cut.why == "neighbours"
+                and (
+                    ours[cut.torch].kind != theirs[cut.keras].kind
+                    or ours[cut.torch].kind in cuts.VIEWS
+                )
+            )
             or (cut.why in ("neighbours", "layers") and not found.same_size(cut))
         )
         and cut.keras in found.parts

@@ -127,3 +127,62 @@ def around(sides=((1, 1), (1, 1)), pool=((1, 0), (1, 0))):
     y = layers.Conv2D(4, 3, 2, activation="relu")(layers.ZeroPadding2D(sides)(x))
     y = layers.MaxPooling2D(2)(layers.ZeroPadding2D(pool)(y))
     return keras.Model(x, layers.Dense(3)(layers.GlobalAveragePooling2D()(y)))
+
+
+def mapattention(axis=-1):
+    image = keras.Input((6, 5, 3))
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
+    q, k, v = (layers.Reshape((30, n))(layers.Conv2D(n, 1)(x)) for n in (2, 2, 8))
+    weights = ops.softmax(ops.matmul(q, ops.transpose(k, (0, 2, 1))), axis=axis)
+    y = layers.Reshape((6, 5, 8))(ops.matmul(weights, v))
+    return keras.Model(image, layers.Conv2D(2, 1)(y + x))
+
+
+def autoencoder(slope=0.2):
+    """Turns its maps before it flattens them, and cuts off what it does not pad."""
+    x = keras.Input((12, 8, 1))
+    y = layers.LeakyReLU(slope)(layers.Conv2D(4, 3, 2)(layers.ZeroPadding2D(1)(x)))
+    y = layers.Dense(5)(layers.Flatten()(layers.Permute((3, 1, 2))(y)))
+    y = layers.Permute((2, 3, 1))(layers.Reshape((4, 6, 4))(layers.Dense(96)(y)))
+    y = layers.Conv2DTranspose(1, 3, 2)(layers.LeakyReLU(slope)(y))
+    return keras.Model(x, ops.sigmoid(y[:, 1:, 1:]))
+
+
+def mixed(padding="valid", eps=1e-3):
+    x = keras.Input((8, 12, 3))
+    y = layers.ZeroPadding2D(1)(x) if padding == "valid" else x
+    y = layers.SeparableConv2D(4, 3, 2, depth_multiplier=2, padding=padding)(y)
+    y = layers.Activation("silu")(layers.GroupNormalization(-1, epsilon=eps)(y))
+    return keras.Model(x, layers.UpSampling2D(2, interpolation="bilinear")(y))
+
+
+def loop():
+    return keras.Sequential([keras.Input((6, 3)), layers.LSTM(4), layers.Dense(2)])
+
+
+def normed():
+    x = keras.Input((5, 6))
+    y = layers.GlobalAveragePooling1D()(layers.Conv1D(4, 3, activation="relu")(x))
+    return keras.Model(x, layers.Dense(2)(y))
+
+
+def soft(bias=True, rate=0.2, maps=True, added=True):
+    x = keras.Input((9, 3))
+    y = layers.Conv1DTranspose(4, 4, 2, padding="same", use_bias=bias)(x)
+    drop = layers.SpatialDropout1D if maps else layers.Dropout
+    y = layers.GlobalAveragePooling1D()(drop(rate)(ops.softplus(y)))
+    z = layers.Dense(1)(y)
+    z = z + ops.sum(y, axis=-1, keepdims=True) if added else z
+    return keras.Model(x, ops.squeeze(ops.sigmoid(z), -1))
+
+
+def boxes(padding="valid", first=2):
+    x = keras.Input((8, 12, 3))
+    y = layers.ZeroPadding2D(1)(x) if padding == "valid" else x
+    y = layers.LayerNormalization(epsilon=1e-6)(layers.Conv2D(6, 3, 2, padding=padding)(y))
+    y = layers.Conv2D(10, 1)(ops.silu(y))
+    if first == 2:
+        y = ops.transpose(ops.reshape(y, (-1, 4, 6, 2, 5)), (0, 3, 1, 2, 4))
+    else:
+        y = ops.transpose(ops.reshape(y, (-1, 4, 6, 5, 2)), (0, 4, 1, 2, 3))
+    return keras.Model(x, [ops.sigmoid(y[..., :2]) * 2 - 0.5, ops.exp(y[..., 2:])])

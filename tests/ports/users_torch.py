@@ -155,3 +155,117 @@ class Around(nn.Module):
     def forward(self, x):
         x = F.relu(self.conv(F.pad(x, (1, 1, 1, 1))))
         return self.fc(F.max_pool2d(F.pad(x, (1, 0, 1, 0)), 2).mean((2, 3)))
+
+
+class MapAttention(nn.Module):
+    """SAGAN's: every place of a map attends to all, by 1x1 convolutions."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.query, self.key, self.value = (
+            nn.Conv2d(8, 2, 1),
+            nn.Conv2d(8, 2, 1),
+            nn.Conv2d(8, 8, 1),
+        )
+        self.out = nn.Conv2d(8, 2, 1)
+
+    def forward(self, x):
+        x = F.relu(self.stem(x))
+        n, c, h, w = x.size()
+        q = self.query(x).view(n, -1, h * w).permute(0, 2, 1)
+        k, v = self.key(x).view(n, -1, h * w), self.value(x).view(n, -1, h * w)
+        weights = torch.softmax(torch.bmm(q, k), dim=-1)
+        return self.out(torch.bmm(v, weights.permute(0, 2, 1)).view(n, c, h, w) + x)
+
+
+class Autoencoder(nn.Module):
+    """Maps that become features, and become maps again."""
+
+    def __init__(self):
+        super().__init__()
+        self.down, self.mu, self.fc = nn.Conv2d(1, 4, 3, 2, 1), nn.Linear(96, 5), nn.Linear(5, 96)
+        self.up = nn.ConvTranspose2d(4, 1, 3, 2, 1, output_padding=1)
+
+    def forward(self, x):
+        z = self.mu(F.leaky_relu(self.down(x), 0.2).flatten(1))
+        return torch.sigmoid(self.up(F.leaky_relu(self.fc(z).view(-1, 4, 6, 4), 0.2)))
+
+
+class Mixed(nn.Module):
+    """A separable convolution, a norm of each map, and maps made larger."""
+
+    def __init__(self, align=False):
+        super().__init__()
+        self.dw = nn.Conv2d(3, 6, 3, 2, 1, groups=3, bias=False)
+        self.pw, self.norm = nn.Conv2d(6, 4, 1), nn.InstanceNorm2d(4, eps=1e-3, affine=True)
+        self.align = align
+
+    def forward(self, x):
+        x = F.silu(self.norm(self.pw(self.dw(x))))
+        return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=self.align)
+
+
+class Loop(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.loop, self.fc = nn.LSTM(3, 4, batch_first=True), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.fc(self.loop(x)[0][:, -1])
+
+
+class Normed(nn.Module):
+    """A kernel that is made of a length and a direction at each run."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = (
+            nn.utils.parametrizations.weight_norm(nn.Conv1d(6, 4, 3)),
+            nn.Linear(4, 2),
+        )
+
+    def forward(self, x):
+        return self.fc(F.relu(self.conv(x)).mean(2))
+
+
+class Soft(nn.Module):
+    """Lines made longer, a softplus of large numbers, whole channels dropped."""
+
+    def __init__(self):
+        super().__init__()
+        self.up, self.fc = nn.ConvTranspose1d(3, 4, 4, 2, 1), nn.Linear(4, 1)
+        self.drop = nn.Dropout1d(0.2)
+
+    def forward(self, x):
+        x = self.drop(F.softplus(self.up(x))).mean(2)
+        return torch.sigmoid(self.fc(x).squeeze(-1) + x.sum(-1))
+
+
+class ChannelNorm(nn.Module):
+    """ConvNeXt's own."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.weight, self.bias = (nn.Parameter(f(channels)) for f in (torch.ones, torch.zeros))
+
+    def forward(self, x):
+        mean = x.mean(1, keepdim=True)
+        var = (x - mean).pow(2).mean(1, keepdim=True)
+        x = (x - mean) / torch.sqrt(var + 1e-6)
+        return self.weight[:, None, None] * x + self.bias[:, None, None]
+
+
+class Boxes(nn.Module):
+    """A detector's head: two boxes of five numbers at each place."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 6, 3, 2, 1), ChannelNorm(6)
+        self.head = nn.Conv2d(6, 10, 1)
+
+    def forward(self, x):
+        x = self.head(F.silu(self.norm(self.conv(x))))
+        n, _, h, w = x.shape
+        x = x.view(n, 2, 5, h, w).permute(0, 1, 3, 4, 2).contiguous()
+        return torch.sigmoid(x[..., :2]) * 2 - 0.5, x[..., 2:].exp()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,43 @@ def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
     if found[0].id is None:
         return found
     return [replace(found[0], repairs=repairs), *found[1:]]
+
+
+def in_a_row(
+    seen: Seen, middle: Middle, torch: Sequence[Work], keras: Sequence[Work]
+) -> list[Cause]:
+    """Of operations that Keras runs at once, as a separable convolution: those set otherwise.
+
+    Its numbers in between are not known. NumPy's stand for them where it makes Keras' in the end.
+    """
+    kinds = [w.node.kind for w in torch], [w.node.kind for w in keras]
+    rows = [w.node.reads == b.node.writes for ws in (torch, keras) for b, w in pairwise(ws)]
+    if kinds[0] != kinds[1] or not all(rows) or middle.made is None:
+        return []
+    made: Array | None = seen.torch.value((torch[0].pad or torch[0].node).reads[0])
+    for work in keras:
+        own = owned(seen, work.node, "keras")
+        if made is not None:
+            made = numbers(work.node.kind, work.settings, [made], own, middle.made)
+    if made is None or relative_error(made, middle.made) > max(RIGHT, middle.rounding):
+        return []
+    found = []
+    for ours, theirs in zip(torch, keras, strict=True):
+        if ours.settings == theirs.settings:
+            continue
+        sources = [seen.torch.value((ours.pad or ours.node).reads[0])]
+        held = owned(seen, ours.node, "torch"), owned(seen, theirs.node, "keras")
+        due = seen.torch.value(ours.node.writes[0])
+        wrong = numbers(theirs.node.kind, theirs.settings, sources, held[1], due)
+        right = numbers(ours.node.kind, ours.settings, sources, held[0], due)
+        if wrong is None or right is None or relative_error(right, due) > RIGHT:
+            return []
+        here = replace(middle, due=due, made=wrong, error=relative_error(wrong, due))
+        causes = by_settings(seen, here, ours, theirs, sources, *held, right)
+        if not causes and here.error > RIGHT:
+            return []
+        found += [replace(c, torch=ours.node.name, keras=theirs.node.name) for c in causes]
+    return found
 
 
 def repaired(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> tuple[Repair, ...]:

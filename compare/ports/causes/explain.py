@@ -17,12 +17,17 @@ from numpy.typing import NDArray
 from common.job import Repair
 from common.operations import computable
 from compare.evidence import relative_error
-from compare.ports.causes.alone import one, repaired, way_of
+from compare.ports.causes.alone import in_a_row, one, repaired, way_of
 from compare.ports.causes.backward import gradient_cause
 from compare.ports.causes.besides import behind_preprocessing, besides
 from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND, by_catalogue, what_happened
 from compare.ports.causes.cause import Cause
-from compare.ports.causes.narrow import Middle, misread, narrowed
+from compare.ports.causes.narrow import (
+    Middle,
+    misread,
+    narrowed,
+    on_numbers_that_show_it,
+)
 from compare.ports.causes.places import (
     CUTS,
     Line,
@@ -39,7 +44,7 @@ from compare.ports.causes.spoilt import (
     not_all_numbers,
     scaled_in_float32,
 )
-from compare.ports.cuts import Cut, Part
+from compare.ports.cuts import VIEWS, Cut, Part
 from compare.ports.fault import Fault
 from compare.ports.verify import OUTPUT, Seen
 from compare.thresholds import FORWARD_FLOAT64
@@ -62,7 +67,9 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
     if fault.short:
         return [in_few_bits(seen, fault)]
     if fault.hidden:  # nothing can be proven on numbers that do not show it
-        return [Cause(before=fault.error)]
+        shown = on_numbers_that_show_it(seen, fault, number)
+        found = explain(shown, replace(fault, hidden=""), number)
+        return found if found[0].id is not None else [Cause(before=fault.error)]
     if fault.part.startswith(OUTPUT) and fault.part not in seen.parts:
         return returned(seen, fault)
     if fault.part in seen.parts and fault.rung == 5:
@@ -78,6 +85,8 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
             return [Cause(before=fault.error)]
         middle.rounding = seen.short.forward(fault.part, FORWARD_FLOAT64)
         found = causes_of(seen, middle)
+        if not middle.keras and turns_otherwise(seen, middle):
+            return [Cause(before=fault.error)]
         if found[0].id is None:
             works = merged(middle.torch), merged(middle.keras)
             found = (
@@ -87,6 +96,16 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
             )
     names = ", ".join(n.name for n in middle.torch), ", ".join(n.name for n in middle.keras)
     return [replace(c, torch=c.torch or names[0], keras=c.keras or names[1]) for c in found]
+
+
+def turns_otherwise(seen: Seen, middle: Middle) -> bool:
+    """Whether views are all that seems left out, of which Keras has as many, set otherwise."""
+    ours, theirs = (
+        [node.kind for node in look.graph.nodes if not node.virtual]
+        for look in (seen.torch, seen.keras)
+    )
+    mine = {node.kind for node in middle.torch}
+    return bool(mine) and mine <= VIEWS and all(theirs.count(k) >= ours.count(k) for k in mine)
 
 
 def returned(seen: Seen, fault: Fault) -> list[Cause]:
@@ -159,10 +178,10 @@ def between_both(
     if len(keras) == 1:  # PyTorch's is the odd one: what it does, said of Keras' layer
         cause = by_catalogue(seen, middle, keras[0], "keras")
         if cause.id is not None:
-            return [replace(cause, phrase=f"torch's {cause.phrase}")]
+            return [replace(cause, phrase=f"torch {cause.phrase}")]
     if len(torch) == len(keras) == 1:
         return one(seen, middle, torch[0], keras[0])
-    return [Cause(before=middle.error)]
+    return in_a_row(seen, middle, torch, keras) or [Cause(before=middle.error)]
 
 
 def missing(seen: Seen, middle: Middle, torch: Sequence[Work]) -> Cause:

@@ -7,19 +7,22 @@ numbers from in between.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from common import tensors
 from common.graph import Moves, Node, back, moved
 from common.job import Unit
 from compare.evidence import relative_error
 from compare.known import KEPT_IN_FLOAT32
 from compare.ports.cuts import Cut, Part, by_rank, part, way_by_value, ways_between
 from compare.ports.fault import Fault
-from compare.ports.looks import Array, Look
+from compare.ports.looks import Array, Look, replaced
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
 
@@ -191,7 +194,30 @@ def made_by(part: Part) -> list[str]:
 
 
 def source_of(seen: Seen) -> Any:
-    return seen.room.path("torch", "look-float64")
+    return seen.shown_in or seen.room.path("torch", "look-float64")
+
+
+def on_numbers_that_show_it(seen: Seen, fault: Fault, number: int) -> Seen:
+    """Both ports as if the probe's numbers were those which show a fault, as far as its part goes.
+
+    What PyTorch's part makes of them on its way is made anew, and what Keras' makes.
+    """
+    cut, source = seen.cut_of(fault.part), seen.room.path("torch", fault.hidden)
+    mine = part(seen.torch.net, cut.torch, seen.cuts.by_torch)
+    (unit,) = seen.torch_units(False, [fault.part])
+    unit = replace(unit, targets=tuple(made_by(mine)))
+    ours = seen.room.replay("torch", f"shown-{number}", [unit], source)
+    made = {k: x for k, x in ours.by_unit.get(unit.name, {}).items() if k.startswith("value:")}
+    numbers = {f"value:{s}": tensors.load(source)[f"value:{s}"] for s in mine.sources} | made
+    file = Path(seen.room.save(f"torch/shown-numbers-{number}", numbers))
+    theirs = seen.room.replay(
+        "keras", f"shown-{number}", seen.units(False, frozenset([fault.part])), file
+    )
+    shown = copy(seen)  # with what is worked out already: cuts and parts stay
+    shown.shown_in = file
+    shown.torch = Look(seen.torch.graph, {**seen.torch.arrays, **numbers})
+    shown.__dict__["replayed"] = replaced(seen.replayed, theirs, [fault.part])
+    return shown
 
 
 def equal_way(keras: Array | None, torch: Array, seen: Seen, rounding: float = 0.0) -> Moves | None:
@@ -247,17 +273,38 @@ def ending(
         return None
     replay = seen.room.replay("keras", f"ending-{number}", units, source_of(seen))
     due = seen.torch.value(cut.torch)
-    rounded: tuple[str, str, float] | None = None
-    for name, (value, candidate) in tries.items():
+    errors = {}
+    for name in tries:
         made = replay.value(name, cut.keras)
-        if made is None or prod_of(made) != prod_of(due):
-            continue
-        error = relative_error(moved(made, cut.moves), due)
-        if error <= seen.short.forward(fault.part, FORWARD_FLOAT64):
-            return value, candidate, error
-        if error <= min(KEPT_IN_FLOAT32, 1e-3 * (fault.error or 0.0)) and rounded is None:
-            rounded = value, candidate, error  # what is behind it works in float32
-    return rounded
+        if made is not None and prod_of(made) == prod_of(due):
+            errors[name] = relative_error(moved(made, cut.moves), due)
+    right = seen.short.forward(fault.part, FORWARD_FLOAT64)
+    exact = {tries[name]: error for name, error in errors.items() if error <= right}
+    if exact:
+        return in_its_place(seen, own, local, exact)
+    allowed = min(KEPT_IN_FLOAT32, 1e-3 * (fault.error or 0.0))  # what is behind it is in float32
+    return next(((*tries[n], error) for n, error in errors.items() if error <= allowed), None)
+
+
+def in_its_place(
+    seen: Seen, own: Part, local: Mapping[str, Cut], exact: Mapping[tuple[str, str], float]
+) -> tuple[str, str, float]:
+    """The first of the values that end a part rightly; what says least, where several do.
+
+    What Keras reads may stand for a value of another size only where nothing else does: the maximum
+    of a single mean is the mean. And where what it makes of that value stands for it, too, as with
+    a relu of what is bounded by 0 and 6, one operation is in the other's place, and none left out.
+    """
+
+    def as_large(pair: tuple[str, str]) -> bool:
+        return prod(seen.keras.graph.shapes[pair[0]]) == prod(seen.torch.graph.shapes[pair[1]])
+
+    value, candidate = next(filter(as_large, exact), next(iter(exact)))
+    for node in own.nodes if value in local else ():
+        if node.reads == (value,) and (node.writes[0], candidate) in exact:
+            value = node.writes[0]
+            break
+    return value, candidate, exact[value, candidate]
 
 
 def only_padded(look: Look, value: str) -> bool:

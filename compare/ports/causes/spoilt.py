@@ -51,6 +51,8 @@ def known_constants(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause 
     if len(keras) != 1 or middle.made is None or middle.error > KEPT_IN_FLOAT32:
         return None
     node, settings = keras[0].node, keras[0].settings
+    if [n.kind for n in middle.torch] == [node.kind] == ["softplus"]:
+        return straight(seen.torch.value(middle.torch[0].reads[0]), middle)
     if node.kind == "upsample" and np.array_equal(middle.made, middle.made.astype(np.float32)):
         return Cause(KNOWN, "tf.image.resize works in float32", middle.error, 0.0)
     values = [way_to_torch(seen, middle, value, "keras") for value in node.reads]
@@ -73,6 +75,18 @@ def known_constants(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause 
     after = relative_error(middle.made, held.reshape(middle.due.shape))
     phrase = "TensorFlow keeps its constants in float32"
     return Cause(KNOWN, phrase, middle.error, after) if after <= allowed else None
+
+
+def straight(x: Array, middle: Middle) -> Cause | None:
+    """PyTorch's softplus, which is the number itself above 20; Keras' bends everywhere."""
+    wide = np.asarray(x, dtype=np.float64)
+    bent = numbers("softplus", {}, [wide], {}, middle.due)
+    if bent is None or relative_error(middle.made, bent) > FORWARD_FLOAT64:
+        return None
+    after = relative_error(middle.due, np.where(wide > 20, wide, bent))
+    if after > FORWARD_FLOAT64:
+        return None
+    return Cause(KNOWN, "PyTorch's softplus is straight above 20", middle.error, after)
 
 
 def same_line(x: Array, due: Array, made: Array) -> float:

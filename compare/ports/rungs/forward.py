@@ -35,13 +35,13 @@ def forward(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[Fa
     behind = hidden.errors(seen)
     for name, (row, fault) in judged.items():
         fault = fault or short.get(name)
-        if fault is None and behind.get(name, 0.0) > max(row["allowed"], FORWARD_FLOAT64):
-            error = row["forward"]["float64"] = behind[name]
-            said = f"errs by {error:.1e} where the largest numbers lie elsewhere than on the probe"
+        shown = behind.get(name)
+        if fault is None and shown is not None and shown.error > row["allowed"]:
+            row["forward"]["float64"] = shown.error
             sizes = hidden.other_sizes(seen, name)
             usual = title(seen, seen.cut_of(name), seen.parts[name])
             titles, more = (sizes[:2], f": {sizes[2]}") if sizes else (usual, "")
-            fault = Fault(3, *titles, error, said + more, name, hidden=True)
+            fault = Fault(3, *titles, shown.error, shown.words + more, name, hidden=shown.numbers)
         rows[name] = row
         if fault is not None:
             faults.append(fault)

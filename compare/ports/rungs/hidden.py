@@ -1,58 +1,124 @@
-"""What a maximum hides: a part that hands on the largest of many numbers, whatever the others are.
+"""What the probe hides: a maximum, whatever the other numbers are; a bound that no number reaches.
 
-Such a part is run again, on numbers that are large in one place alone: in a corner, or anywhere. A
-border of zeros that one port reads around a map shows in few of a random probe's maxima.
+Such a part is run again. Where it hands on the largest of many numbers, on some that are large in
+one place alone: a border of zeros that one port reads around a map shows in few of a random probe's
+maxima. Where the ports bend numbers otherwise, on larger ones and on others of either sign: a relu
+of nothing but positive numbers does nothing, nor does a bound at 6 of small ones.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import numpy as np
 
+from common.graph import Node
+from compare.known import KEPT_IN_FLOAT32
 from compare.ports.cuts import Part, part
 from compare.ports.fault import apart
 from compare.ports.looks import Array
 from compare.ports.verify import Seen
+from compare.thresholds import FORWARD_FLOAT64
 
 MAXIMA = {"max_pool", "global_max_pool", "adaptive_max_pool", "max"}
 STILL = {"identity", "dropout", "flatten", "reshape", "transpose", "relu"}  # keep the largest
+WITHIN_ONE = {"sigmoid", "hard_sigmoid", "tanh", "softmax", "softsign"}
+BENDS = WITHIN_ONE | {
+    "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "softplus", "hard_swish",
+    "clip", "maximum", "minimum", "abs",
+}  # fmt: skip
 ROUNDS = 6
 REACH = 1.5  # places over which the numbers fall to a third
+FACTORS = (8.0, -8.0, 64.0, -64.0)
+Random = np.random.RandomState
 
 
-def errors(seen: Seen) -> dict[str, float]:
-    """Part -> how far it is from PyTorch's on such numbers, at most; of those that could be run."""
-    names = frozenset(name for name, own in seen.parts.items() if hides(seen, name, own))
-    if not names:
-        return {}
+@dataclass(frozen=True)
+class Shown:
+    """How far a part is from PyTorch's on numbers that show more than the probe's."""
+
+    error: float
+    words: str
+    numbers: str  # the name of their file
+
+
+def errors(seen: Seen) -> dict[str, Shown]:
+    """Part -> the most that it errs by on such numbers; of those that err, and could be run."""
+    found: dict[str, Shown] = {}
     random = np.random.RandomState(0)
-    found: dict[str, float] = {}
-    for count in range(ROUNDS):
-        file = seen.room.path("torch", f"peaks-{count}")
-        seen.room.save(f"torch/peaks-{count}", peaks(seen, names, random, count))
-        ours, theirs = (
-            seen.room.replay(side, f"on-peaks-{count}", units, file)
-            for side, units in (
-                ("torch", seen.torch_units(False, names)),
-                ("keras", seen.units(False, names)),
-            )
-        )
-        for name in names - ours.failed.keys() - theirs.failed.keys():
-            cut = seen.cut_of(name)
-            made = theirs.value(name, seen.target(name))
-            error = apart(made, ours.value(name, cut.torch), cut)
-            found[name] = max(found.get(name, 0.0), error)
+    peaked = frozenset(name for name, own in seen.parts.items() if hides(seen, name, own))
+    for count in range(ROUNDS if peaked else 0):
+        words = "where the largest numbers lie elsewhere than on the probe"
+        numbers = fed(seen, peaked, partial(peaks, random=random, count=count))
+        on_other(seen, peaked, f"peaks-{count}", numbers, words, FORWARD_FLOAT64, found)
+    bent = frozenset(name for name, own in seen.parts.items() if bends(seen, name, own))
+    for count, factor in enumerate(FACTORS if bent else ()):
+        words = "where numbers are larger than on the probe, or of the other sign"
+        numbers = fed(seen, bent, partial(stirred, seen, factor=factor))
+        on_other(seen, bent, f"stirred-{count}", numbers, words, KEPT_IN_FLOAT32, found)
     return found
+
+
+def on_other(
+    seen: Seen,
+    names: frozenset[str],
+    file: str,
+    numbers: dict[str, Array],
+    words: str,
+    allowed: float,
+    found: dict[str, Shown],
+) -> None:
+    """Runs parts of both sides on other numbers, and adds what errs by more than before."""
+    source = seen.room.path("torch", file)
+    seen.room.save(f"torch/{file}", numbers)
+    ours, theirs = (
+        seen.room.replay(side, f"on-{file}", units, source)
+        for side, units in (
+            ("torch", seen.torch_units(False, names)),
+            ("keras", seen.units(False, names)),
+        )
+    )
+    for name in names - ours.failed.keys() - theirs.failed.keys():
+        cut = seen.cut_of(name)
+        error = apart(theirs.value(name, seen.target(name)), ours.value(name, cut.torch), cut)
+        if error > max(allowed, found[name].error if name in found else 0.0):
+            found[name] = Shown(error, f"errs by {error:.1e} {words}", file)
+
+
+def fed(
+    seen: Seen, names: frozenset[str], changed: Callable[[str, Array], Array]
+) -> dict[str, Array]:
+    """Every value that the parts read, with its own numbers changed."""
+    sources = {seen.cuts.by_keras[s].torch for n in names for s in seen.parts[n].sources}
+    return {f"value:{value}": changed(value, seen.torch.value(value)) for value in sorted(sources)}
 
 
 def hides(seen: Seen, name: str, own: Part) -> bool:
     """Whether a part takes a maximum of what it makes itself, on either side."""
+    mine = partner(seen, name, own)
+    kinds = [{node.kind for node in nodes} for nodes in (own.nodes, mine.nodes if mine else ())]
+    return mine is not None and any(own & MAXIMA and own - MAXIMA - STILL for own in kinds)
+
+
+def bends(seen: Seen, name: str, own: Part) -> bool:
+    """Whether the two sides bend numbers otherwise on the way."""
+    mine = partner(seen, name, own)
+    return mine is not None and bent_by(mine.nodes) != bent_by(own.nodes)
+
+
+def bent_by(nodes: Sequence[Node]) -> list[str]:
+    return sorted(f"{n.kind} {sorted(n.settings.items())}" for n in nodes if n.kind in BENDS)
+
+
+def partner(seen: Seen, name: str, own: Part) -> Part | None:
+    """PyTorch's part, where it reads the same values."""
     mine = part(seen.torch.net, seen.cut_of(name).torch, seen.cuts.by_torch)
-    kinds = [{node.kind for node in nodes} for nodes in (own.nodes, mine.nodes)]
-    fed = all(source in seen.cuts.by_keras for source in own.sources)
-    alike = fed and {seen.cuts.by_keras[s].torch for s in own.sources} == set(mine.sources)
-    return alike and any(own & MAXIMA and own - MAXIMA - STILL for own in kinds)
+    known = all(source in seen.cuts.by_keras for source in own.sources)
+    alike = known and {seen.cuts.by_keras[s].torch for s in own.sources} == set(mine.sources)
+    return mine if alike else None
 
 
 def other_sizes(seen: Seen, name: str) -> tuple[str, str, str] | None:
@@ -68,21 +134,31 @@ def other_sizes(seen: Seen, name: str) -> tuple[str, str, str] | None:
     return None
 
 
-def peaks(
-    seen: Seen, names: frozenset[str], random: np.random.RandomState, count: int
-) -> dict[str, Array]:
-    """For each value that the parts read: its own numbers, moved to one place, less around it."""
-    found: dict[str, Array] = {}
-    sources = {seen.cuts.by_keras[s].torch for n in names for s in seen.parts[n].sources}
-    for value in sorted(sources):
-        x = seen.torch.value(value)
-        if x.dtype.kind == "f" and x.ndim > 2:
-            x = np.stack([peak(y, random, count + i) for i, y in enumerate(x)])
-        found[f"value:{value}"] = x
-    return found
+def stirred(seen: Seen, value: str, x: Array, factor: float) -> Array:
+    """Larger numbers; with other signs, too, where they are an input's or a layer's with weights.
+
+    Such a layer makes any number, depending on its weights. Others keep their signs, and may tell
+    apart two ports on one feature alone what they do not on the sum of all.
+    """
+    maker = seen.torch.net.maker.get(value)
+    if x.dtype.kind != "f" or (maker is not None and maker.kind in WITHIN_ONE):
+        return x
+    if maker is None or maker.tensors:
+        return np.asarray(x * factor)
+    if x.ndim == 2:
+        alone = np.arange(x.shape[1]) == np.arange(len(x))[:, None] % x.shape[1]
+        x = np.where(alone if factor > 0 else np.roll(alone, 1, axis=1), x, 0)
+    return np.asarray(x * abs(factor))
 
 
-def peak(x: Array, random: np.random.RandomState, turn: int) -> Array:
+def peaks(value: str, x: Array, random: Random, count: int) -> Array:
+    """Its own numbers, moved to one place, less around it."""
+    if x.dtype.kind == "f" and x.ndim > 2:
+        return np.stack([peak(y, random, count + i) for i, y in enumerate(x)])
+    return x
+
+
+def peak(x: Array, random: Random, turn: int) -> Array:
     """(C, ...) -> the same, rolled until its largest numbers lie in a corner, or anywhere.
 
     No number gets another sign, or larger: behind a relu there are none below zero.

@@ -33,6 +33,8 @@ def structure(seen: Seen) -> tuple[Check, list[Fault]]:
 
 def unrelated(seen: Seen) -> str:
     """Why two ports are no pair at all, in words; empty where they are one, right or wrong."""
+    if said := unread(seen):
+        return said
     lonely = {side: 0 for side in SIDES}
     for fault in without_partner(seen):
         lonely["torch" if fault.torch else "keras"] += 1
@@ -41,6 +43,31 @@ def unrelated(seen: Seen) -> str:
         return ""
     said = " and ".join(f"{lonely[side]} of {total[side]} layers of {side}" for side in SIDES)
     return f"{said} have no partner: two networks, unless --map says which layer is which"
+
+
+LOOPS = {
+    "torch": {"lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell"},
+    "keras": {"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM2D", "ConvLSTM1D"},
+}
+
+
+def unread(seen: Seen) -> str:
+    """What both ports hold that cannot be carried from one to the other, in words."""
+    loops = {
+        s: [h.node for h in getattr(seen.pairs, s) if h.node.kind in kinds]
+        for s, kinds in LOOPS.items()
+    }
+    if all(loops.values()):
+        names = [f"{s}'s {own[0].name} ({own[0].kind})" for s, own in loops.items()]
+        return f"{' and '.join(names)}: the weights of recurrent layers cannot be carried over yet"
+    made = [h.node for h in seen.pairs.torch if h.node.kind == "weight_norm"]
+    if made and not any(h.node.kind == "weight_norm" for h in seen.pairs.keras):
+        layer = made[0].name.partition(".parametrizations")[0]
+        said = (
+            f"torch makes the weights of {layer} anew at each run (weight_norm), keras holds them"
+        )
+        return f"{said}: verify what torch.nn.utils.parametrize.remove_parametrizations leaves"
+    return ""
 
 
 def counted(look: Look) -> tuple[int, int]:

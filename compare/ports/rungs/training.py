@@ -255,6 +255,15 @@ def other_drops(seen: Seen, drops: Mapping[str, list[Node]]) -> Iterator[Fault]:
                 both, detail = (node.name, same[0][1].name), f"drops {b:g}, torch's {a:g}"
                 found = Fault(4, *both, abs(a - b), detail)
                 yield replace(found, cause="dropout-rate", after=0.0, fix=fix)
+            elif (
+                len({node.settings.get("noise_shape"), same[0][1].settings.get("noise_shape")}) > 1
+            ):
+                ours, theirs = (
+                    "whole maps" if n.settings.get("noise_shape") else "single numbers"
+                    for n in (node, same[0][1])
+                )
+                detail = f"drops {theirs}, torch's {ours}"
+                yield Fault(4, node.name, same[0][1].name, None, detail, cause="dropout2d")
     if len(left["torch"]) == len(left["keras"]):  # behind a fault nothing says which is which
         return
     for side, other in (("torch", "keras"), ("keras", "torch")):
