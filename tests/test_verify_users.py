@@ -13,7 +13,7 @@ PORTS = Path(__file__).parent / "ports"
 SHAPES = {
     "crop": (2, 16, 12), "generator": (5,), "volume": (2, 4, 6, 4), "text": (12,),
     "prepared": (3, 16, 12), "again": (2, 6, 5), "separate": (3, 8, 12), "multi_head": (3, 8, 12),
-    "positions": (3, 8, 12),
+    "positions": (3, 8, 12), "faint": (3, 8, 12), "reduced": (3, 8, 8),
 }  # fmt: skip
 
 
@@ -48,6 +48,7 @@ FAULTS = {
     "mean for maximum": ("text", {"pool": "mean"}, "max-for-mean", 1e-12),
     "deviation for variance": ("prepared", {"variance": False}, "other-constants", 1e-6),
     "nearest": ("prepared", {"interpolation": "nearest"}, "interpolation", 1e-6),
+    "tokens of as many places": ("reduced", {"approximate": True}, "gelu", 1e-12),
     "layers of their own": ("again", {"shared": False}, "layer-shared", 1e-12),
 }  # a resize of TensorFlow works in float32: 1e-6
 
@@ -99,6 +100,13 @@ def test_another_scale_of_an_attention_is_told(verified):
 
 def test_an_epsilon_in_front_of_an_attention_is_the_only_culprit(verified):
     found = verified("multi_head", eps=1e-3)
+    (culprit,) = found["culprits"]
+    assert (culprit["cause"], culprit["torch"]) == ("layer_norm-eps", "norm")
+    assert found["repairs"]["outputs_apart"] < 1e-12
+
+
+def test_an_epsilon_that_is_lost_in_the_sum_behind_it_is_named_where_it_is(verified):
+    found = verified("faint", eps=1e-6)
     (culprit,) = found["culprits"]
     assert (culprit["cause"], culprit["torch"]) == ("layer_norm-eps", "norm")
     assert found["repairs"]["outputs_apart"] < 1e-12

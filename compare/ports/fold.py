@@ -15,6 +15,7 @@ from itertools import groupby
 from math import prod
 
 from common.graph import Graph, Node
+from compare.ports.pairing import FREE
 
 PRODUCTS = {"conv", "conv_transpose", "dense", "matmul", "separable_conv"}
 WHOLE_ATTENTION = "multi_head_attention_forward"  # of PyTorch, which holds all its projections
@@ -55,7 +56,9 @@ def blocks(graph: Graph, nodes: list[Node]) -> list[Node]:
     for path, run in runs(nodes):
         own = path not in inner and path != "" and len(run) > 1
         own = own and all(node.kind != WHOLE_ATTENTION for node in run)  # taken in parts
-        if own and not all(node.kind in LAYERS for node in run):
+        holds = [node for node in run if node.tensors]
+        free = holds and all(node.kind in FREE for node in holds)  # a token, which is no layer's
+        if own and not free and not all(node.kind in LAYERS for node in run):
             result += whole(graph, nodes, path, run)
         else:
             result += run

@@ -431,17 +431,20 @@ def aligned(torch: Sequence[Holder], keras: Sequence[Holder], names: bool) -> li
 def second_chance(
     torch: Sequence[Holder], keras: Sequence[Holder], matched: Sequence[Pair]
 ) -> list[Pair]:
-    """Of those left over, the ones that are like exactly one on the other side, in any order."""
+    """Of those left over, the ones that as many on the other side are like, in their order.
+
+    Projections that one port hands to an attention at once, and the other two at a time, are
+    written out in another order, in every block.
+    """
     left = [
         [h for h in side if id(h) not in {id(getattr(p, name)) for p in matched}]
         for name, side in (("torch", torch), ("keras", keras))
     ]
     found = []
-    for holder in left[0]:
-        alike = [k for k in left[1] if own_kind(k) == own_kind(holder)]
-        twins = [t for t in left[0] if own_kind(t) == own_kind(holder)]
-        if len(alike) == len(twins) == 1:
-            found.append(Pair(holder, alike[0], evidence(holder, alike[0])))
+    for kind in dict.fromkeys(own_kind(holder) for holder in left[0]):
+        ours, theirs = ([h for h in side if own_kind(h) == kind] for side in left)
+        if len(ours) == len(theirs):
+            found += [Pair(t, k, evidence(t, k)) for t, k in zip(ours, theirs, strict=True)]
     return found
 
 

@@ -119,3 +119,35 @@ def positions():
     y = layers.LayerNormalization(epsilon=1e-6)(Places()(patches(x)))
     y = layers.GlobalAveragePooling1D()(ops.tanh(y))
     return keras.Model(x, layers.Dense(5)(y))
+
+
+class Token(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.token = self.add_weight(shape=(1, 1, 12), initializer="zeros", name="token")
+
+    def call(self, x):
+        return ops.concatenate([ops.tile(self.token, (ops.shape(x)[0], 1, 1)), x], axis=1)
+
+
+def faint(eps=1e-12):
+    x = keras.Input((8, 12, 3))
+    tokens = Token()(patches(x))
+    y = layers.Dense(12, activation="tanh")(layers.LayerNormalization(epsilon=eps)(tokens))
+    return keras.Model(x, layers.Dense(5)(layers.GlobalAveragePooling1D()(tokens + y)))
+
+
+def fewer(x, approximate):
+    y = layers.LayerNormalization(epsilon=1e-5)(x)
+    r = layers.Reshape((4, 4))(layers.Conv2D(4, 2, 2)(layers.Reshape((4, 4, 4))(y)))
+    q, k, v = layers.Dense(4)(y), layers.Dense(4)(r), layers.Dense(4)(r)
+    a = ops.softmax(ops.matmul(q, ops.transpose(k, (0, 2, 1))) * 0.5)
+    x = x + layers.Dense(4)(ops.matmul(a, v))
+    return x + ops.gelu(layers.Dense(4)(x), approximate=approximate)
+
+
+def reduced(approximate=False):
+    x = keras.Input((8, 8, 3))
+    y = layers.Reshape((16, 4))(layers.Conv2D(4, 2, 2)(x))
+    y = fewer(fewer(y, approximate), approximate)
+    return keras.Model(x, layers.Reshape((4, 4, 4))(y))

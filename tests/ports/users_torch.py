@@ -142,3 +142,48 @@ class Positions(nn.Module):
         x = self.patch(x).flatten(2).transpose(1, 2)
         x = torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.places
         return self.fc(torch.tanh(self.norm(x)).mean(1))
+
+
+class Faint(nn.Module):
+    """A token with hardly any variance next to patches that are large: beside them it is lost."""
+
+    def __init__(self):
+        super().__init__()
+        self.patch = nn.Conv2d(3, 12, 4, 4)
+        self.token = nn.Parameter(torch.zeros(1, 1, 12))
+        self.norm, self.mix, self.fc = nn.LayerNorm(12, 1e-12), nn.Linear(12, 12), nn.Linear(12, 5)
+
+    def forward(self, x):
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], 1)
+        return self.fc((x + torch.tanh(self.mix(self.norm(x)))).mean(1))
+
+
+class Fewer(nn.Module):
+    """SegFormer's block: keys and values of fewer places. Maps of as many places as channels."""
+
+    def __init__(self, dim=4):
+        super().__init__()
+        self.norm, self.reduce = nn.LayerNorm(dim), nn.Conv2d(dim, dim, 2, 2)
+        self.q, self.k, self.v, self.out = (nn.Linear(dim, dim) for _ in range(4))
+        self.mix = nn.Linear(dim, dim)
+
+    def forward(self, x):
+        n, _, dim = x.shape
+        y = self.norm(x)
+        r = self.reduce(y.permute(0, 2, 1).reshape(n, dim, 4, 4))
+        r = r.reshape(n, dim, -1).permute(0, 2, 1)
+        x = x + self.out(F.scaled_dot_product_attention(self.q(y), self.k(r), self.v(r)))
+        return x + F.gelu(self.mix(x))
+
+
+class Reduced(nn.Module):
+    """Two of them, given back channels first."""
+
+    def __init__(self):
+        super().__init__()
+        self.patch, self.blocks = nn.Conv2d(3, 4, 2, 2), nn.Sequential(Fewer(), Fewer())
+
+    def forward(self, x):
+        x = self.blocks(self.patch(x).flatten(2).transpose(1, 2))
+        return x.reshape(len(x), 4, 4, -1).permute(0, 3, 1, 2).contiguous()
