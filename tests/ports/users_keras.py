@@ -151,3 +151,19 @@ def reduced(approximate=False):
     y = layers.Reshape((16, 4))(layers.Conv2D(4, 2, 2)(x))
     y = fewer(fewer(y, approximate), approximate)
     return keras.Model(x, layers.Reshape((4, 4, 4))(y))
+
+
+class Affine(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
+        self.bias = self.add_weight(shape=(), initializer="zeros", name="bias")
+
+    def call(self, x):
+        return self.scale * x + self.bias
+
+
+def scalars():
+    x = keras.Input((8, 12, 3))
+    y = Affine()(layers.Conv2D(4, 3, activation="relu")(x))
+    return keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling2D()(y)))

@@ -187,3 +187,23 @@ class Reduced(nn.Module):
     def forward(self, x):
         x = self.blocks(self.patch(x).flatten(2).transpose(1, 2))
         return x.reshape(len(x), 4, 4, -1).permute(0, 3, 1, 2).contiguous()
+
+
+class Affine(nn.Module):
+    """One learnt number for a whole map, and another: timm's HGNetV2."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale, self.bias = nn.Parameter(torch.ones(1)), nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        return self.scale * x + self.bias
+
+
+class Scalars(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.lab, self.fc = nn.Conv2d(3, 4, 3), Affine(), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.fc(self.lab(F.relu(self.conv(x))).mean((2, 3)))
