@@ -14,6 +14,7 @@ SHAPES = {
     "crop": (2, 16, 12), "generator": (5,), "volume": (2, 4, 6, 4), "text": (12,),
     "prepared": (3, 16, 12), "again": (2, 6, 5), "separate": (3, 8, 12), "multi_head": (3, 8, 12),
     "positions": (3, 8, 12), "faint": (3, 8, 12), "reduced": (3, 8, 8), "scalars": (3, 8, 12),
+    "relative": (3, 8, 12),
 }  # fmt: skip
 
 

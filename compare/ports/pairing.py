@@ -26,8 +26,8 @@ GAP = -1.0  # what a layer without a partner costs
 SHAPE, KIND, LIKE = 6.0, 4.0, 1.0  # what the same shapes, the same kind, a related kind speak
 CONV, DENSE = ("conv", "conv_transpose"), ("dense", "einsum_dense", "matmul", "embedding")
 NORMS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
-# Kinds of what reads a tensor that stands for itself: a class token, positions.
-FREE = {"add", "concat", "embedding", "expand", "repeat", "tile", "broadcast_to"}
+# Kinds of what reads a tensor that stands for itself: a class token, positions, a table of biases.
+FREE = {"add", "concat", "embedding", "expand", "repeat", "tile", "broadcast_to", "take"}
 COMMUTE = {"add", "multiply", "maximum", "minimum"}
 IN_ORDER = ("weight", "bias", "scale", "shift", "mean", "var")
 
@@ -196,6 +196,8 @@ def holders(graph: Graph, first: bool) -> list[Holder]:
         held = tuple(sorted(node.tensors.values()))
         if not node.reads and set(held) <= used:
             continue  # a view of what another layer holds
+        if held and all("int" in graph.tensors[name].dtype for name in held):
+            continue  # places in a table
         if held and held not in seen:
             seen.add(held)
             own = roles(node)
@@ -302,7 +304,7 @@ def duty(net: Net, node: Node) -> str:
 def duty_in_product(net: Net, product: Node, value: str) -> str:
     """Of one factor: queries lie along the rows of what a softmax reads, keys along its columns."""
     place, ahead = product.reads.index(value), product
-    for _ in range(4):  # a scale, a mask
+    for _ in range(8):  # a scale, a table of positions, a mask between two reshapes
         readers = net.readers.get(ahead.writes[0], [])
         if len(readers) != 1:
             return "value" if place == 1 else ""

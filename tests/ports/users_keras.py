@@ -167,3 +167,29 @@ def scalars():
     x = keras.Input((8, 12, 3))
     y = Affine()(layers.Conv2D(4, 3, activation="relu")(x))
     return keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling2D()(y)))
+
+
+class Relative(layers.Layer):
+    """Its table in the layer that attends."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.table = self.add_weight(shape=(11, 3), initializer="zeros", name="table")
+        self.scale, places = scale, ops.arange(6)
+        self.index = places[:, None] - places[None, :] + 5
+
+    def call(self, q, k, v):
+        rows = ops.transpose(ops.take(self.table, self.index, axis=0), (2, 0, 1))
+        a = ops.matmul(q * self.scale, ops.transpose(k, (0, 1, 3, 2))) + rows
+        return ops.matmul(ops.softmax(a), v)
+
+
+def relative(scale=0.5):
+    x = keras.Input((8, 12, 3))
+    tokens = patches(x)
+    q, k, v = (
+        ops.transpose(ops.reshape(layers.Dense(12)(tokens), (-1, 6, 3, 4)), (0, 2, 1, 3))
+        for _ in range(3)
+    )
+    y = ops.transpose(Relative(scale)(q, k, v), (0, 2, 1, 3))
+    return keras.Model(x, layers.Dense(12)(ops.reshape(y, (-1, 6, 12))))

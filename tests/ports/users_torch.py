@@ -207,3 +207,32 @@ class Scalars(nn.Module):
 
     def forward(self, x):
         return self.fc(self.lab(F.relu(self.conv(x))).mean((2, 3)))
+
+
+class Table(nn.Module):
+    """Swin's relative positions: rows of a learnt table, by an index that is kept as a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(11, 3))
+        places = torch.arange(6)
+        self.register_buffer("index", places[:, None] - places[None, :] + 5)
+
+    def forward(self):
+        rows = self.table[self.index.view(-1)].view(6, 6, 3)
+        return rows.permute(2, 0, 1).contiguous().unsqueeze(0)
+
+
+class Relative(nn.Module):
+    """An attention of three heads that adds them to its products."""
+
+    def __init__(self):
+        super().__init__()
+        self.patch, self.bias = nn.Conv2d(3, 12, 4, 4), Table()
+        self.q, self.k, self.v, self.fc = (nn.Linear(12, 12) for _ in range(4))
+
+    def forward(self, x):
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        q, k, v = (f(x).view(-1, 6, 3, 4).transpose(1, 2) for f in (self.q, self.k, self.v))
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.bias())
+        return self.fc(y.transpose(1, 2).reshape(-1, 6, 12))
