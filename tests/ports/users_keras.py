@@ -174,7 +174,7 @@ class Relative(layers.Layer):
 
     def __init__(self, scale):
         super().__init__()
-        self.table = self.add_weight(shape=(11, 3), initializer="zeros", name="table")
+        self.table = self.add_weight(shape=(11, 4), initializer="zeros", name="table")
         self.scale, places = scale, ops.arange(6)
         self.index = places[:, None] - places[None, :] + 5
 
@@ -184,11 +184,12 @@ class Relative(layers.Layer):
         return ops.matmul(ops.softmax(a), v)
 
 
-def relative(scale=0.5):
+def relative():
+    scale = float(ops.cast(3**-0.5, "float32"))  # rounded before it is used
     x = keras.Input((8, 12, 3))
     tokens = patches(x)
     q, k, v = (
-        ops.transpose(ops.reshape(layers.Dense(12)(tokens), (-1, 6, 3, 4)), (0, 2, 1, 3))
+        ops.transpose(ops.reshape(layers.Dense(12)(tokens), (-1, 6, 4, 3)), (0, 2, 1, 3))
         for _ in range(3)
     )
     y = ops.transpose(Relative(scale)(q, k, v), (0, 2, 1, 3))

@@ -214,17 +214,17 @@ class Table(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.table = nn.Parameter(torch.zeros(11, 3))
+        self.table = nn.Parameter(torch.zeros(11, 4))
         places = torch.arange(6)
         self.register_buffer("index", places[:, None] - places[None, :] + 5)
 
     def forward(self):
-        rows = self.table[self.index.view(-1)].view(6, 6, 3)
+        rows = self.table[self.index.view(-1)].view(6, 6, 4)
         return rows.permute(2, 0, 1).contiguous().unsqueeze(0)
 
 
 class Relative(nn.Module):
-    """An attention of three heads that adds them to its products."""
+    """An attention of four heads that adds them to its products."""
 
     def __init__(self):
         super().__init__()
@@ -233,6 +233,6 @@ class Relative(nn.Module):
 
     def forward(self, x):
         x = self.patch(x).flatten(2).transpose(1, 2)
-        q, k, v = (f(x).view(-1, 6, 3, 4).transpose(1, 2) for f in (self.q, self.k, self.v))
+        q, k, v = (f(x).view(-1, 6, 4, 3).transpose(1, 2) for f in (self.q, self.k, self.v))
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.bias())
         return self.fc(y.transpose(1, 2).reshape(-1, 6, 12))
