@@ -108,7 +108,7 @@ def same_line(x: Array, due: Array, made: Array) -> float:
 
 
 def scaled_in_float32(seen: Seen, fault: Fault, number: int) -> Cause | None:
-    """For a part with an attention in it, whose scale Keras holds in float32: right with another."""
+    """For a part that attends by a scale which Keras holds in float32: right with another."""
     if not (fault.error or 1.0) <= KEPT_IN_FLOAT32:
         return None
     own = [n for n in seen.parts[fault.part].nodes if n.kind == "attention" and len(n.reads) == 3]
