@@ -15,6 +15,7 @@ SHAPES = {
     "prepared": (3, 16, 12), "again": (2, 6, 5), "separate": (3, 8, 12), "multi_head": (3, 8, 12),
     "positions": (3, 8, 12), "around": (2, 9, 13), "mapattention": (3, 6, 5),
     "autoencoder": (1, 12, 8), "mixed": (3, 8, 12), "soft": (3, 9), "boxes": (3, 8, 12),
+    "faint": (3, 8, 12), "reduced": (3, 8, 8), "scalars": (3, 8, 12), "relative": (3, 8, 12),
 }  # fmt: skip
 TORCH = {"mapattention": "MapAttention"}
 
@@ -64,6 +65,7 @@ FAULTS = {
     "keeps what should drop": ("soft", {"rate": 0.8}, "dropout-rate", None),
     "drops single numbers": ("soft", {"maps": False}, "dropout2d", None),
     "a head behind a padding": ("boxes", {"padding": "same"}, "same-vs-symmetric-stride2", 1e-9),
+    "tokens of as many places": ("reduced", {"approximate": True}, "gelu", 1e-12),
     "layers of their own": ("again", {"shared": False}, "layer-shared", 1e-12),
 }  # fmt: skip
 # a resize of TensorFlow works in float32: 1e-6
@@ -160,3 +162,10 @@ def test_channels_in_another_order_are_no_view_left_out(verified):
     found = verified("boxes", first=5)
     assert found["exit_status"] == 1
     assert {c["cause"] for c in found["culprits"]} == {None}, found["culprits"]
+
+
+def test_an_epsilon_that_is_lost_in_the_sum_behind_it_is_named_where_it_is(verified):
+    found = verified("faint", eps=1e-6)
+    (culprit,) = found["culprits"]
+    assert (culprit["cause"], culprit["torch"]) == ("layer_norm-eps", "norm")
+    assert found["repairs"]["outputs_apart"] < 1e-12

@@ -539,7 +539,7 @@ def give(loaded: Loaded, given: Mapping[str, Array]) -> None:
 
 
 def assign(variable: Variable, array: Array) -> None:
-    variable.assign(tf.cast(tf.constant(np.ascontiguousarray(array)), variable.dtype))
+    variable.assign(tf.cast(tf.constant(np.asarray(array, order="C")), variable.dtype))
 
 
 def array_of(x: Any) -> Array:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from functools import partial
 from itertools import permutations
 from math import prod
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.graph import Graph, Moves, Node, moved
-from compare.evidence import WINDOW
+from compare.evidence import WINDOW, relative_error
 from compare.ports.at_once import at_once
 from compare.ports.orders import FLATTENS, MAPS, between, feature_orders, flattened
 from compare.ports.pairing import Net, Pairs
@@ -75,31 +76,47 @@ class Cuts:
                 rest.add(cut)
         return rest
 
+    def and_more(self, new: Sequence[Cut]) -> Cuts:
+        """The same with cuts of values that are none yet."""
+        more = self.without(())
+        for cut in new:
+            more.add(cut)
+        return more
+
     def free(self, torch: str, keras: str) -> bool:
         return torch not in self.by_torch and keras not in self.by_keras
 
 
 def find(
-    torch: Net, keras: Net, pairs: Pairs, ours: Mapping[str, Array], theirs: Mapping[str, Array]
+    torch: Net,
+    keras: Net,
+    pairs: Pairs,
+    ours: Mapping[str, Array],
+    theirs: Mapping[str, Array],
+    wrong: Collection[str] = (),
 ) -> Cuts:
-    """All cuts. `ours`, `theirs`: what the ports made with the same weights, "value:NAME"."""
+    """All cuts. `ours`, `theirs`: what the ports made with the same weights, "value:NAME".
+
+    `wrong`: values of Keras that look equal and are not, made of the same numbers.
+    """
     ours_in, theirs_in = feature_orders(torch.graph, True), feature_orders(keras.graph, False)
     cuts = Cuts(lambda t, k: between(theirs_in.get(k), ours_in.get(t)))
     for cut in inputs(torch.graph, keras.graph, ours, theirs):
         cuts.add(cut)
     for cut in equal_values(torch, keras, cuts, pairs, ours, theirs):
         cuts.add(cut)
-    same_again = met_again(keras, cuts)
-    for cut in made_by_pairs(torch, keras, cuts, pairs):
+    same_again = met_again(keras, cuts, wrong)
+    nearly = partial(nearest_way, ours, theirs)
+    for cut in made_by_pairs(torch, keras, cuts, pairs, nearly):
         if cut.keras not in same_again:
             cuts.add(cut)
-    for cut in neighbours(torch, keras, cuts):
+    for cut in neighbours(torch, keras, cuts, nearly):
         if cut.keras not in same_again:
             cuts.add(cut)
     return cuts
 
 
-def met_again(keras: Net, cuts: Cuts) -> set[str]:
+def met_again(keras: Net, cuts: Cuts, wrong: Collection[str]) -> set[str]:
     """Values from which every way leads to one that is equal on both sides: no cut is needed there.
 
     The ports may do the same in another order, a maximum before a ReLU or behind it.
@@ -109,13 +126,13 @@ def met_again(keras: Net, cuts: Cuts) -> set[str]:
     for node in reversed(keras.graph.nodes):
         for value in node.writes:
             made = [v for reader in keras.readers.get(value, []) for v in reader.writes]
-            on = all(v in cuts.by_keras or v in found for v in made)
+            on = all((v in cuts.by_keras and v not in wrong) or v in found for v in made)
             if value not in outputs and value not in cuts.by_keras and made and on:
                 found.add(value)
     return found
 
 
-def neighbours(torch: Net, keras: Net, cuts: Cuts) -> Iterator[Cut]:
+def neighbours(torch: Net, keras: Net, cuts: Cuts, nearly: Nearly) -> Iterator[Cut]:
     """What one node of each port makes of the same values: behind a fault, where numbers differ.
 
     A node of the same kind; or of any where it is the only one on either side.
@@ -150,7 +167,7 @@ def neighbours(torch: Net, keras: Net, cuts: Cuts) -> Iterator[Cut]:
             )
         for mine, yours in in_step(ours_on, theirs_on):
             for value, other in zip(mine.writes, yours.writes, strict=False):
-                moves = likely(keras.graph, torch.graph, cuts, other, value)
+                moves = likely(keras.graph, torch.graph, cuts, other, value, nearly)
                 if moves is not None and cuts.free(value, other):
                     yield Cut(value, other, moves, "neighbours")
 
@@ -248,6 +265,10 @@ def ways_between(keras: Shape, torch: Shape, graph: Graph | None = None) -> Iter
     if prod(keras) != prod(torch):
         return
     whole = ("reshape", (-1, *torch))
+    yield from rare_ways(keras, torch)
+    ends = keras[0] == torch[0] or keras[-1] == torch[-1]
+    if ends and keras[-1] != torch[0] and 1 < len(torch) != len(keras):
+        yield (whole,)  # heads that are joined, or places
     if n >= 4:  # maps against features in PyTorch's order, or against (C, H * W)
         yield (("transpose", (0, n - 1, *range(1, n - 1))), whole)
     if len(torch) >= 3:  # features in Keras' order against maps
@@ -386,7 +407,9 @@ def way_by_value(
     return None
 
 
-def made_by_pairs(torch: Net, keras: Net, cuts: Cuts, pairs: Pairs) -> Iterator[Cut]:
+def made_by_pairs(
+    torch: Net, keras: Net, cuts: Cuts, pairs: Pairs, nearly: Nearly
+) -> Iterator[Cut]:
     """What layers that are a pair made, at every run of them, where it is of the same size."""
     runs = {side: runs_of(net.graph) for side, net in (("torch", torch), ("keras", keras))}
     for pair in pairs.pairs:
@@ -401,7 +424,7 @@ def made_by_pairs(torch: Net, keras: Net, cuts: Cuts, pairs: Pairs) -> Iterator[
                 if t.virtual or k.virtual:
                     continue
                 ours, theirs = cut_to_size(torch, keras, ours, theirs)
-                moves = likely(keras.graph, torch.graph, cuts, theirs, ours)
+                moves = likely(keras.graph, torch.graph, cuts, theirs, ours, nearly)
                 if moves is not None and cuts.free(ours, theirs):
                     yield Cut(ours, theirs, moves, "layers")
 
@@ -430,13 +453,32 @@ def cut_outs(net: Net, value: str) -> Iterator[str]:
         yield value
 
 
-def likely(keras: Graph, torch: Graph, cuts: Cuts, theirs: str, ours: str) -> Moves | None:
-    """What takes a value of Keras to PyTorch's axes where their numbers do not tell."""
+def likely(
+    keras: Graph, torch: Graph, cuts: Cuts, theirs: str, ours: str, nearly: Nearly
+) -> Moves | None:
+    """What takes a value of Keras to PyTorch's axes where their numbers are not the same."""
     shapes = keras.shapes[theirs], torch.shapes[ours]
     order = flatten_order(keras, torch, cuts, theirs, ours) or cuts.orders(ours, theirs)
     if order and shapes[0] == shapes[1]:
         return order
-    return next(ways_between(*shapes, keras), by_rank(*shapes, keras))
+    ways = tuple(dict.fromkeys(ways_between(*shapes, keras)))
+    nearest = nearly(ours, theirs, ways)
+    return next(iter(ways), by_rank(*shapes, keras)) if nearest is None else nearest
+
+
+Nearly = Callable[[str, str, Sequence[Moves]], Moves | None]
+
+
+def nearest_way(
+    ours: Mapping[str, Array], theirs: Mapping[str, Array], t: str, k: str, ways: Sequence[Moves]
+) -> Moves | None:
+    """Of several ways the one after which a fault in front has left the numbers alike."""
+    if len(ways) < 2 or f"value:{t}" not in ours or f"value:{k}" not in theirs:
+        return None
+    due, made = ours[f"value:{t}"], theirs[f"value:{k}"]
+    errors = [relative_error(moved(made, way), due) for way in ways]
+    best, other = sorted({*errors, np.inf})[:2]  # several may lead to one order
+    return ways[errors.index(best)] if best < min(0.1, other / 10) else None
 
 
 def flatten_order(keras: Graph, torch: Graph, cuts: Cuts, theirs: str, ours: str) -> Moves | None:
@@ -447,6 +489,8 @@ def flatten_order(keras: Graph, torch: Graph, cuts: Cuts, theirs: str, ours: str
         return None
     cut = cuts.by_keras.get(node.reads[0]) if node.reads else None
     shape = keras.shapes[node.reads[0]] if node.reads else ()
+    if len(keras.shapes[theirs]) != 1:
+        return None  # tokens: a reshape that leaves channels
     if cut is None or mine.reads[:1] != (cut.torch,) or len(shape) not in MAPS:
         return None
     plain = tuple(range(len(shape) + 1))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from common.graph import moved
 from compare.evidence import relative_error
 from compare.ports.cuts import Cut, Part
 from compare.ports.looks import Array, Look
-from compare.ports.verify import Seen
+
+if TYPE_CHECKING:
+    from compare.ports.verify import Seen
 
 
 @dataclass(frozen=True)

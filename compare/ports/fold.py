@@ -15,6 +15,7 @@ from itertools import groupby
 from math import prod
 
 from common.graph import Graph, Node
+from compare.ports.pairing import FREE
 
 PRODUCTS = {"conv", "conv_transpose", "dense", "matmul", "separable_conv"}
 WHOLE_ATTENTION = "multi_head_attention_forward"  # of PyTorch, which holds all its projections
@@ -24,7 +25,7 @@ VIEWS = {"reshape", "flatten", "identity", "transpose"}  # of a tensor: the same
 def folded(graph: Graph) -> Graph:
     """The same graph with such operations as one node, which names them in `inner`."""
     graph = separated(graph)
-    nodes = list(graph.nodes)
+    nodes = [looked_up(graph, node) for node in graph.nodes]
     reads = Counter(value for node in nodes for value in node.reads)
     reads.update(graph.outputs.values())
     views = {
@@ -55,7 +56,9 @@ def blocks(graph: Graph, nodes: list[Node]) -> list[Node]:
     for path, run in runs(nodes):
         own = path not in inner and path != "" and len(run) > 1
         own = own and all(node.kind != WHOLE_ATTENTION for node in run)  # taken in parts
-        if own and not all(node.kind in LAYERS for node in run):
+        holds = [node for node in run if numbers_of(graph, node)]
+        free = holds and all(node.kind in FREE for node in holds)  # a token, which is no layer's
+        if own and not free and not all(node.kind in LAYERS for node in run):
             result += whole(graph, nodes, path, run)
         else:
             result += run
@@ -131,6 +134,22 @@ LAYERS = {
     "softplus", "softsign", "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "softmax",
     "log_softmax", "flatten", "identity", "embedding", "upsample", "attention",
 }  # fmt: skip
+
+
+def looked_up(graph: Graph, node: Node) -> Node:
+    """A table of which rows are taken holds the table; where they lie is no layer's tensor."""
+    table = numbers_of(graph, node)
+    if node.kind not in LOOKUPS or len(table) != 1:
+        return node
+    return replace(node, kind="take", tensors=table)
+
+
+def numbers_of(graph: Graph, node: Node) -> dict[str, str]:
+    """Its tensors but for places, which are whole numbers."""
+    return {r: n for r, n in node.tensors.items() if "int" not in graph.tensors[n].dtype}
+
+
+LOOKUPS = {"slice", "take", "gather", "index_select"}
 
 
 def separated(graph: Graph) -> Graph:

@@ -209,7 +209,7 @@ class Room:
         with self.locks[""]:
             if path.exists():
                 return str(path.absolute())
-            tensors.save(path, {key: np.ascontiguousarray(x) for key, x in arrays.items()})
+            tensors.save(path, {key: np.asarray(x, order="C") for key, x in arrays.items()})
         return str(path.absolute())
 
 

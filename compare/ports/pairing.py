@@ -27,8 +27,8 @@ SHAPE, KIND, LIKE = 6.0, 4.0, 1.0  # what the same shapes, the same kind, a rela
 CONV, DENSE = ("conv", "conv_transpose"), ("dense", "einsum_dense", "matmul", "embedding")
 PROJECTS = {"dense", "einsum_dense", "conv"}  # to queries, keys and values
 NORMS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
-# Kinds of what reads a tensor that stands for itself: a class token, positions.
-FREE = {"add", "concat", "embedding", "expand", "repeat", "tile", "broadcast_to"}
+# Kinds of what reads a tensor that stands for itself: a class token, positions, a table of biases.
+FREE = {"add", "concat", "embedding", "expand", "repeat", "tile", "broadcast_to", "take"}
 COMMUTE = {"add", "multiply", "maximum", "minimum"}
 IN_ORDER = ("weight", "bias", "scale", "shift", "mean", "var")
 
@@ -197,6 +197,8 @@ def holders(graph: Graph, first: bool) -> list[Holder]:
         held = tuple(sorted(node.tensors.values()))
         if not node.reads and set(held) <= used:
             continue  # a view of what another layer holds
+        if held and all("int" in graph.tensors[name].dtype for name in held):
+            continue  # places in a table
         if held and held not in seen:
             seen.add(held)
             own = roles(node)
@@ -303,7 +305,7 @@ def duty(net: Net, node: Node) -> str:
 def duty_in_product(net: Net, product: Node, value: str) -> str:
     """Of one factor: queries lie along the rows of what a softmax reads, keys along its columns."""
     place, ahead = product.reads.index(value), product
-    for _ in range(4):  # a scale, a mask
+    for _ in range(8):  # a scale, a table of positions, a mask between two reshapes
         readers = net.readers.get(ahead.writes[0], [])
         if len(readers) != 1:
             return "value" if place == 1 else ""
@@ -432,17 +434,20 @@ def aligned(torch: Sequence[Holder], keras: Sequence[Holder], names: bool) -> li
 def second_chance(
     torch: Sequence[Holder], keras: Sequence[Holder], matched: Sequence[Pair]
 ) -> list[Pair]:
-    """Of those left over, the ones that are like exactly one on the other side, in any order."""
+    """Of those left over, the ones that as many on the other side are like, in their order.
+
+    Projections that one port hands to an attention at once, and the other two at a time, are
+    written out in another order, in every block.
+    """
     left = [
         [h for h in side if id(h) not in {id(getattr(p, name)) for p in matched}]
         for name, side in (("torch", torch), ("keras", keras))
     ]
     found = []
-    for holder in left[0]:
-        alike = [k for k in left[1] if own_kind(k) == own_kind(holder)]
-        twins = [t for t in left[0] if own_kind(t) == own_kind(holder)]
-        if len(alike) == len(twins) == 1:
-            found.append(Pair(holder, alike[0], evidence(holder, alike[0])))
+    for kind in dict.fromkeys(own_kind(holder) for holder in left[0]):
+        ours, theirs = ([h for h in side if own_kind(h) == kind] for side in left)
+        if len(ours) == len(theirs):
+            found += [Pair(t, k, evidence(t, k)) for t, k in zip(ours, theirs, strict=True)]
     return found
 
 

@@ -44,7 +44,7 @@ class Transfer:
         return {
             c.keras: moved(tensors[c.torch], back(c.moves, graph.tensors[c.keras].shape))
             if c.moves
-            else np.ascontiguousarray(tensors[c.torch])
+            else np.asarray(tensors[c.torch], order="C")
             for c in self.carried
         }
 

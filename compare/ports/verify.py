@@ -29,6 +29,7 @@ from compare.folder import RunFolder, read_json, write_json
 from compare.ports import cuts, pairing, parts, transfer
 from compare.ports.cuts import Cut, Cuts, Part, part
 from compare.ports.exchange import exchanged
+from compare.ports.finer import refine
 from compare.ports.folded import Folded, take_out
 from compare.ports.looks import SIDES, Look, Replay, Room, both, meanwhile, replaced
 from compare.ports.orders import feature_orders
@@ -424,6 +425,7 @@ def seen(request: Request, room: Room) -> Seen:
         if measured:  # the Keras port hands features on otherwise than its layers tell
             found = carried_again(found, found.pairs, "again", measured)
     both(lambda side: found.torch_replayed if side == "torch" else found.replayed)
+    refine(found)
     if any(cut.why in ("neighbours", "layers") for cut in found.cuts.found):
         relax(found)
     return found

@@ -186,3 +186,78 @@ def boxes(padding="valid", first=2):
     else:
         y = ops.transpose(ops.reshape(y, (-1, 4, 6, 5, 2)), (0, 4, 1, 2, 3))
     return keras.Model(x, [ops.sigmoid(y[..., :2]) * 2 - 0.5, ops.exp(y[..., 2:])])
+
+
+class Token(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.token = self.add_weight(shape=(1, 1, 12), initializer="zeros", name="token")
+
+    def call(self, x):
+        return ops.concatenate([ops.tile(self.token, (ops.shape(x)[0], 1, 1)), x], axis=1)
+
+
+def faint(eps=1e-12):
+    x = keras.Input((8, 12, 3))
+    tokens = Token()(patches(x))
+    y = layers.Dense(12, activation="tanh")(layers.LayerNormalization(epsilon=eps)(tokens))
+    return keras.Model(x, layers.Dense(5)(layers.GlobalAveragePooling1D()(tokens + y)))
+
+
+def fewer(x, approximate):
+    y = layers.LayerNormalization(epsilon=1e-5)(x)
+    r = layers.Reshape((4, 4))(layers.Conv2D(4, 2, 2)(layers.Reshape((4, 4, 4))(y)))
+    q, k, v = layers.Dense(4)(y), layers.Dense(4)(r), layers.Dense(4)(r)
+    a = ops.softmax(ops.matmul(q, ops.transpose(k, (0, 2, 1))) * 0.5)
+    x = x + layers.Dense(4)(ops.matmul(a, v))
+    return x + ops.gelu(layers.Dense(4)(x), approximate=approximate)
+
+
+def reduced(approximate=False):
+    x = keras.Input((8, 8, 3))
+    y = layers.Reshape((16, 4))(layers.Conv2D(4, 2, 2)(x))
+    y = fewer(fewer(y, approximate), approximate)
+    return keras.Model(x, layers.Reshape((4, 4, 4))(y))
+
+
+class Affine(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
+        self.bias = self.add_weight(shape=(), initializer="zeros", name="bias")
+
+    def call(self, x):
+        return self.scale * x + self.bias
+
+
+def scalars():
+    x = keras.Input((8, 12, 3))
+    y = Affine()(layers.Conv2D(4, 3, activation="relu")(x))
+    return keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling2D()(y)))
+
+
+class Relative(layers.Layer):
+    """Its table in the layer that attends."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.table = self.add_weight(shape=(11, 4), initializer="zeros", name="table")
+        self.scale, places = scale, ops.arange(6)
+        self.index = places[:, None] - places[None, :] + 5
+
+    def call(self, q, k, v):
+        rows = ops.transpose(ops.take(self.table, self.index, axis=0), (2, 0, 1))
+        a = ops.matmul(q * self.scale, ops.transpose(k, (0, 1, 3, 2))) + rows
+        return ops.matmul(ops.softmax(a), v)
+
+
+def relative():
+    scale = float(ops.cast(3**-0.5, "float32"))  # rounded before it is used
+    x = keras.Input((8, 12, 3))
+    tokens = patches(x)
+    q, k, v = (
+        ops.transpose(ops.reshape(layers.Dense(12)(tokens), (-1, 6, 4, 3)), (0, 2, 1, 3))
+        for _ in range(3)
+    )
+    y = ops.transpose(Relative(scale)(q, k, v), (0, 2, 1, 3))
+    return keras.Model(x, layers.Dense(12)(ops.reshape(y, (-1, 6, 12))))

@@ -269,3 +269,97 @@ class Boxes(nn.Module):
         n, _, h, w = x.shape
         x = x.view(n, 2, 5, h, w).permute(0, 1, 3, 4, 2).contiguous()
         return torch.sigmoid(x[..., :2]) * 2 - 0.5, x[..., 2:].exp()
+
+
+class Faint(nn.Module):
+    """A token with hardly any variance next to patches that are large: beside them it is lost."""
+
+    def __init__(self):
+        super().__init__()
+        self.patch = nn.Conv2d(3, 12, 4, 4)
+        self.token = nn.Parameter(torch.zeros(1, 1, 12))
+        self.norm, self.mix, self.fc = nn.LayerNorm(12, 1e-12), nn.Linear(12, 12), nn.Linear(12, 5)
+
+    def forward(self, x):
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], 1)
+        return self.fc((x + torch.tanh(self.mix(self.norm(x)))).mean(1))
+
+
+class Fewer(nn.Module):
+    """SegFormer's block: keys and values of fewer places. Maps of as many places as channels."""
+
+    def __init__(self, dim=4):
+        super().__init__()
+        self.norm, self.reduce = nn.LayerNorm(dim), nn.Conv2d(dim, dim, 2, 2)
+        self.q, self.k, self.v, self.out = (nn.Linear(dim, dim) for _ in range(4))
+        self.mix = nn.Linear(dim, dim)
+
+    def forward(self, x):
+        n, _, dim = x.shape
+        y = self.norm(x)
+        r = self.reduce(y.permute(0, 2, 1).reshape(n, dim, 4, 4))
+        r = r.reshape(n, dim, -1).permute(0, 2, 1)
+        x = x + self.out(F.scaled_dot_product_attention(self.q(y), self.k(r), self.v(r)))
+        return x + F.gelu(self.mix(x))
+
+
+class Reduced(nn.Module):
+    """Two of them, given back channels first."""
+
+    def __init__(self):
+        super().__init__()
+        self.patch, self.blocks = nn.Conv2d(3, 4, 2, 2), nn.Sequential(Fewer(), Fewer())
+
+    def forward(self, x):
+        x = self.blocks(self.patch(x).flatten(2).transpose(1, 2))
+        return x.reshape(len(x), 4, 4, -1).permute(0, 3, 1, 2).contiguous()
+
+
+class Affine(nn.Module):
+    """One learnt number for a whole map, and another: timm's HGNetV2."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale, self.bias = nn.Parameter(torch.ones(1)), nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        return self.scale * x + self.bias
+
+
+class Scalars(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.lab, self.fc = nn.Conv2d(3, 4, 3), Affine(), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.fc(self.lab(F.relu(self.conv(x))).mean((2, 3)))
+
+
+class Table(nn.Module):
+    """Swin's relative positions: rows of a learnt table, by an index that is kept as a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(11, 4))
+        places = torch.arange(6)
+        self.register_buffer("index", places[:, None] - places[None, :] + 5)
+
+    def forward(self):
+        rows = self.table[self.index.view(-1)].view(6, 6, 4)
+        return rows.permute(2, 0, 1).contiguous().unsqueeze(0)
+
+
+class Relative(nn.Module):
+    """An attention of four heads that adds them to its products."""
+
+    def __init__(self):
+        super().__init__()
+        self.patch, self.bias = nn.Conv2d(3, 12, 4, 4), Table()
+        self.q, self.k, self.v, self.fc = (nn.Linear(12, 12) for _ in range(4))
+
+    def forward(self, x):
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        q, k, v = (f(x).view(-1, 6, 4, 3).transpose(1, 2) for f in (self.q, self.k, self.v))
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.bias())
+        return self.fc(y.transpose(1, 2).reshape(-1, 6, 12))

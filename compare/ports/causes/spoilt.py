@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from compare.ports.causes.catalogue import way_to_torch
 from compare.ports.causes.cause import KNOWN, Cause
 from compare.ports.causes.narrow import Middle
 from compare.ports.causes.settings import Work, numbers
+from compare.ports.cuts import part
 from compare.ports.fault import Fault, apart
 from compare.ports.looks import Array
 from compare.ports.verify import Seen
@@ -121,11 +122,14 @@ def same_line(x: Array, due: Array, made: Array) -> float:
 
 
 def scaled_in_float32(seen: Seen, fault: Fault, number: int) -> Cause | None:
-    """For a part with Keras' attention in it, whose scale is a float32: right with another."""
-    own = [n for n in seen.parts[fault.part].nodes if n.kind == "attention" and len(n.reads) == 3]
-    if not own or not (fault.error or 1.0) <= KEPT_IN_FLOAT32:
+    """For a part that attends by a scale which Keras holds in float32: right with another."""
+    if not (fault.error or 1.0) <= KEPT_IN_FLOAT32:
         return None
+    own = [n for n in seen.parts[fault.part].nodes if n.kind == "attention" and len(n.reads) == 3]
     exact = tuple(Repair(n.name, n.kind, n.settings, reads=((), (), ())) for n in own)
+    exact += tuple(rounded_factors(seen, fault))
+    if not exact:
+        return None
     (unit,) = seen.units(False, frozenset([fault.part]))
     source = seen.room.path("torch", "look-float64")
     replay = seen.room.replay("keras", f"exact-{number}", [unit], source, repairs=exact)
@@ -137,6 +141,21 @@ def scaled_in_float32(seen: Seen, fault: Fault, number: int) -> Cause | None:
         return None
     phrase = "TensorFlow keeps the scale of an attention in float32"
     return Cause(KNOWN, phrase, fault.error, after, repairs=exact)
+
+
+def rounded_factors(seen: Seen, fault: Fault) -> Iterator[Repair]:
+    """Keras' products with a number that is one of PyTorch's in float32, done with PyTorch's."""
+    mine = part(seen.torch.net, seen.cut_of(fault.part).torch, seen.cuts.by_torch)
+    said = [node.settings.get(word) for node in mine.nodes for word in ("scale", "operand")]
+    meant = {float(np.float32(x)): x for x in said if isinstance(x, float)}
+    for node in seen.parts[fault.part].nodes:
+        own = node.settings.get("operand")
+        if node.kind not in ("multiply", "divide") or len(node.reads) != 1 or own not in meant:
+            continue
+        if meant[own] != own:
+            yield Repair(
+                node.name, node.kind, {**node.settings, "operand": meant[own]}, reads=((),)
+            )
 
 
 def not_all_numbers(middle: Middle) -> Cause | None:

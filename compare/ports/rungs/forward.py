@@ -15,6 +15,7 @@ from compare.ports.at_once import at_once
 from compare.ports.cuts import Cut, Part, ways_between
 from compare.ports.fault import Fault, apart, title
 from compare.ports.looks import Array
+from compare.ports.orders import MAPS
 from compare.ports.rungs import hidden
 from compare.ports.verify import OUTPUT, Seen
 from compare.thresholds import (
@@ -201,6 +202,7 @@ def other_outputs(seen: Seen) -> Iterator[Fault]:
         same = same and np.array_equal(  # (C, 1, 1) and (C,) are one, flattened by one side alone
             seen.torch.value(cut.torch).ravel(), seen.torch.value(t).ravel()
         )
+        same = same or turned_alone(seen, cut, t)
         if not same:
             names = [net.maker[v].name if v in net.maker else v
                      for net, v in ((seen.torch.net, t), (seen.keras.net, k))]  # fmt: skip
@@ -210,6 +212,16 @@ def other_outputs(seen: Seen) -> Iterator[Fault]:
             cause, after = ("outputs-swapped", 0.0) if swapped else ("", None)
             place = f"{OUTPUT}{theirs}"
             yield Fault(3, names[0], names[1], error, detail, place, cause=cause, after=after)
+
+
+def turned_alone(seen: Seen, cut: Cut, t: str) -> bool:
+    """Whether PyTorch's output is what Keras returns with its channels first."""
+    shape, due = seen.keras.graph.shapes[cut.keras], seen.torch.value(t)
+    axes = (0, len(shape), *range(1, len(shape)))
+    if seen.keras.graph.channels == "first" or len(shape) not in MAPS:
+        return False
+    made = moved(seen.torch.value(cut.torch), (*seen.to_keras(cut), ("transpose", axes)))
+    return np.array_equal(made, due)
 
 
 def end_to_end(seen: Seen) -> float:
