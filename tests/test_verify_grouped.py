@@ -42,11 +42,13 @@ def test_eight_biases_are_told_once_in_every_report(told):
     assert names == ["rung 3 culprit 0 (torch) / conv2d (keras) (8 places)"]
 
 
-def test_layers_without_a_partner_are_told_once(told):
+def test_layers_without_a_partner_are_told_once_where_they_err(told):
     found = told("convolutions", "normed")
-    missing = [c for c in found["culprits"] if c["cause"] == "layer-missing"]
-    assert found["verdict"] == "different" and len(missing) == 8
-    assert report.text(found).count("layer-missing (8 places)") == 1
+    assert [c["cause"] for c in found["culprits"]] == ["layer-extra"] * 8
+    assert {c["rung"] for c in found["culprits"]} == {3}  # at rung 0 they would be told again
+    assert report.text(found).count("layer-extra (8 places)") == 1
+    assert found["checks"][0]["verdict"] == "different"
+    assert found["repairs"]["outputs_apart"] < 1e-14 < found["outputs_apart"]
 
 
 def test_two_networks_are_not_comparable_in_one_statement(told):

@@ -266,8 +266,8 @@ def ways_between(keras: Shape, torch: Shape, graph: Graph | None = None) -> Iter
         return
     whole = ("reshape", (-1, *torch))
     yield from rare_ways(keras, torch)
-    ends = keras[0] == torch[0] or keras[-1] == torch[-1]
-    if ends and keras[-1] != torch[0] and 1 < len(torch) != len(keras):
+    ends = keras[:1] == torch[:1] or keras[-1:] == torch[-1:]
+    if ends and keras[-1:] != torch[:1] and 1 < len(torch) != len(keras):
         yield (whole,)  # heads that are joined, or places
     if n >= 4:  # maps against features in PyTorch's order, or against (C, H * W)
         yield (("transpose", (0, n - 1, *range(1, n - 1))), whole)

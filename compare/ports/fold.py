@@ -137,9 +137,14 @@ LAYERS = {
 
 
 def looked_up(graph: Graph, node: Node) -> Node:
-    """A table of which rows are taken holds the table; where they lie is no layer's tensor."""
+    """A table of which rows are taken holds the table; where they lie is no layer's tensor.
+
+    A slice without places is a view, as of a scale that is given more axes.
+    """
     table = numbers_of(graph, node)
-    if node.kind not in LOOKUPS or len(table) != 1:
+    places = len(table) < len(node.tensors)
+    places = places or any("int" in graph.dtypes.get(value, "") for value in node.reads)
+    if node.kind not in LOOKUPS or len(table) != 1 or (node.kind == "slice" and not places):
         return node
     return replace(node, kind="take", tensors=table)
 
