@@ -477,7 +477,8 @@ def nearest_way(
         return None
     due, made = ours[f"value:{t}"], theirs[f"value:{k}"]
     errors = [relative_error(moved(made, way), due) for way in ways]
-    best, other = sorted({*errors, np.inf})[:2]  # several may lead to one order
+    best = min(errors)
+    other = min((e for e in errors if e > best), default=np.inf)  # several may lead to one order
     return ways[errors.index(best)] if best < min(0.1, other / 10) else None
 
 
