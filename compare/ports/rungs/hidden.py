@@ -26,6 +26,7 @@ from compare.thresholds import FORWARD_FLOAT64
 MAXIMA = {"max_pool", "global_max_pool", "adaptive_max_pool", "max"}
 STILL = {"identity", "dropout", "flatten", "reshape", "transpose", "relu"}  # keep the largest
 WITHIN_ONE = {"sigmoid", "hard_sigmoid", "tanh", "softmax", "softsign"}
+SEVERAL = {"block", "concat"}  # kinds that hold tensors, and may end in something else
 BENDS = WITHIN_ONE | {
     "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "softplus", "hard_swish",
     "clip", "maximum", "minimum", "abs",
@@ -137,13 +138,14 @@ def other_sizes(seen: Seen, name: str) -> tuple[str, str, str] | None:
 def stirred(seen: Seen, value: str, x: Array, factor: float) -> Array:
     """Larger numbers; with other signs, too, where they are an input's or a layer's with weights.
 
-    Such a layer makes any number, depending on its weights. Others keep their signs, and may tell
-    apart two ports on one feature alone what they do not on the sum of all.
+    Such a layer makes any number, depending on its weights, unless it ends in what makes none below
+    zero. Others keep their signs, and one feature alone may show what the sum of all does not.
     """
     maker = seen.torch.net.maker.get(value)
     if x.dtype.kind != "f" or (maker is not None and maker.kind in WITHIN_ONE):
         return x
-    if maker is None or maker.tensors:
+    ends = maker is not None and maker.kind in SEVERAL and x.min(initial=0.0) >= 0
+    if maker is None or (maker.tensors and not ends):
         return np.asarray(x * factor)
     if x.ndim == 2:
         alone = np.arange(x.shape[1]) == np.arange(len(x))[:, None] % x.shape[1]
