@@ -29,11 +29,10 @@ from tensorflow.python.framework.ops import _EagerTensorBase
 
 from common.called import Called, placed, written
 from common.graph import Graph, Held, Node
-from tf_impl import ops, places
+from tf_impl import on_cpu, ops, places
 
 Variable = Any  # a keras.Variable or a tf.Variable
 ACTIVE: list[Recorder] = []  # the one that listens, if any
-ON_CPU: list[bool] = []  # not empty: convolutions of maps that are channels first go around
 
 # Functions that run others given to them, or only make or ask: what they do is seen by itself.
 TRANSPARENT = {
@@ -892,10 +891,7 @@ def install() -> None:
     for name in ("silu", "swish", "gelu"):
         setattr(tf.nn, name, watched(getattr(tf.nn, name)))
     tf.custom_gradient = with_own_gradient(tf.custom_gradient)
-    backend = keras.src.backend.nn
-    backend.conv = around(backend.conv)
-    backend.conv_transpose = around(backend.conv_transpose)
-    backend.max_pool = of_volumes(backend.max_pool)
+    on_cpu.install()
 
 
 def recognised() -> list[Callable[..., Any]]:
@@ -956,62 +952,3 @@ def bound(function: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any
     found = inspect.signature(function).bind(*args, **kwargs)
     found.apply_defaults()
     return dict(found.arguments)
-
-
-@contextmanager
-def channels_first_on_cpu() -> Iterator[None]:
-    """TensorFlow convolves channels first on a GPU alone; inside, it does so on a CPU too."""
-    ON_CPU.append(True)
-    try:
-        yield
-    finally:
-        ON_CPU.pop()
-
-
-def of_volumes(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Keras' maximum over windows, in float64 of volumes, too, where TensorFlow has none.
-
-    The largest of a box is the largest of its planes' largest: planes first, then along the depth.
-    """
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        given = bound(function, args, kwargs)
-        x = given["inputs"]
-        if len(x.shape) != 5 or x.dtype not in (tf.float64, "float64") or not is_eager(x):
-            return function(*args, **kwargs)
-        last = (given["data_format"] or keras.config.image_data_format()) == "channels_last"
-        x = x if last else tf.transpose(x, (0, 2, 3, 4, 1))
-        size, step = (
-            (n,) * 3 if isinstance(n, int) else tuple(n)
-            for n in (given["pool_size"], given["strides"] or given["pool_size"])
-        )
-        n, depth, *plane, channels = x.shape
-        more = {"padding": given["padding"], "data_format": "channels_last"}
-        x = tf.reshape(x, (n * depth, *plane, channels))
-        x = function(x, size[1:], step[1:], **more)
-        _, rows, columns, _ = x.shape
-        x = tf.reshape(x, (n, depth, rows * columns, channels))
-        x = function(x, (size[0], 1), (step[0], 1), **more)
-        x = tf.reshape(x, (n, x.shape[1], rows, columns, channels))
-        return x if last else tf.transpose(x, (0, 4, 1, 2, 3))
-
-    return call
-
-
-def around(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A convolution of Keras' TensorFlow side, transposed to channels last and back."""
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        given = bound(function, args, kwargs)
-        form = given["data_format"] or keras.config.image_data_format()
-        if not ON_CPU or form != "channels_first" or not tf.executing_eagerly():
-            return function(*args, **kwargs)
-        x = tf.convert_to_tensor(given["inputs"])
-        rank = len(x.shape)
-        x = tf.transpose(x, (0, *range(2, rank), 1))
-        y = function(**{**given, "inputs": x, "data_format": "channels_last"})
-        return tf.transpose(y, (0, rank - 1, *range(1, rank - 1)))
-
-    return call

@@ -30,7 +30,7 @@ from common.job import Load, LookJob, PrepareJob, Repair, ReplayJob, Unit
 from common.locate import as_user, beside, locate
 from common.operations import done_before, repaired
 from common.serve import WRAPPING, Emit
-from tf_impl import graph, places
+from tf_impl import graph, on_cpu, places
 from tf_impl.graph import Entry, Owned, Pass, Recorder, Slot, Variable, mapped, parts
 
 Array = np.ndarray[Any, Any]
@@ -139,7 +139,7 @@ def placed(load: Load) -> Iterator[None]:
         raise UsageError("--device cuda: TensorFlow sees no CUDA device on this machine")
     around: AbstractContextManager[Any] = nullcontext()
     if load.device == "cpu":
-        around = graph.channels_first_on_cpu()
+        around = on_cpu.stood_in()
     keras.config.set_dtype_policy(load.dtype)
     with tf.device("/GPU:0" if load.device == "cuda" else "/CPU:0"), around:
         yield
