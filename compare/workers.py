@@ -13,11 +13,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from weakref import WeakSet
 
 from common.errors import UsageError, WorkerError
 from common.job import Job, to_line
@@ -29,6 +31,7 @@ LOG_LINES = 5  # of a dead worker's log, shown with the failure
 COLOURS = re.compile(r"\x1b\[[\d;]*m")  # which Keras writes into the text of its exceptions
 SIGNALS = {number.value: number.name for number in signal.Signals}
 Event = dict[str, Any]
+STARTED: WeakSet[Worker] = WeakSet()
 
 
 class Worker:
@@ -47,6 +50,7 @@ class Worker:
         self.room = tempfile.TemporaryDirectory(prefix=f"compare-{side}-")
         self.began = time.perf_counter()
         self.process = self.start(device)
+        STARTED.add(self)
         self.listener = threading.Thread(target=self.listen, daemon=True)
         self.listener.start()
         self.watcher = threading.Thread(target=self.watch, daemon=True)
@@ -204,6 +208,20 @@ class Worker:
         if kind is not None:
             self.kill()
         self.close()
+
+
+@contextmanager
+def threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool whose threads ask workers. An interruption ends these: leaving it waits for both."""
+    with ThreadPoolExecutor(max_workers=count) as pool:
+        try:
+            yield pool
+            pool.shutdown()  # waits where an interruption is heard
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in list(STARTED):
+                worker.kill()
+            raise
 
 
 def lay_out(room: Path, package: str) -> None:

@@ -301,11 +301,12 @@ def workers_of(pid: int) -> dict[str, int]:
 
 
 class Command:
-    """`python -m compare` under way."""
+    """`python -m compare` under way, on a model where `arguments` say no more."""
 
     def __init__(self, place: Path, environment: dict[str, str], *arguments: str) -> None:
         self.folder, self.log = place / "run", place / "stderr"
-        command = [sys.executable, "-m", "compare", *arguments, "--model", "lenet"]
+        model = [] if arguments[0] == "verify" else ["--model", "lenet"]
+        command = [sys.executable, "-m", "compare", *arguments, *model]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [*command, "--out", str(self.folder)],
@@ -383,6 +384,27 @@ def test_an_interruption_while_importing_leaves_nothing(start, number):
     command.process.send_signal(number)
     assert_interrupted(command, sent)
     assert not command.folder.exists()
+
+
+SLEEPY = """import os, time
+from keras import layers
+
+class Sleepy(layers.Layer):
+    def call(self, x):
+        open({mark!r}, "w").close()
+        time.sleep(600)
+        return x
+"""
+
+
+def test_an_interruption_does_not_wait_for_what_a_worker_does(start, tmp_path):
+    mark, port = tmp_path / "called", tmp_path / "sleepy.py"
+    port.write_text(SLEEPY.format(mark=str(mark)))
+    command = start("verify", "torch.nn:Identity", f"{port}:Sleepy", "--input", "3")
+    command.until(mark.exists)
+    sent = time.monotonic()
+    command.process.send_signal(signal.SIGTERM)
+    assert_interrupted(command, sent)
 
 
 def test_an_interruption_in_training_leaves_what_was_finished(start):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
+
+from compare.workers import threads
 
 T = TypeVar("T")
 AT_ONCE = 2  # a third piece would hold a third layer's arrays
@@ -24,5 +25,5 @@ def at_once(do: Callable[..., T], *items: Iterable[Any]) -> list[T]:
         with np.errstate(all="ignore"):  # of this thread
             return do(*item)
 
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(AT_ONCE) as pool:
+    with threadpool_limits(1, "blas"), threads(AT_ONCE) as pool:
         return list(pool.map(done, *items))

@@ -7,7 +7,6 @@ last week, or elsewhere, is judged by the same code with neither framework insta
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,7 +25,7 @@ from compare.folder import read_json, write_json
 from compare.ports import parts
 from compare.ports.fold import folded
 from compare.ports.pairing import Net
-from compare.workers import Worker
+from compare.workers import Worker, threads
 
 Array = NDArray[Any]
 Dtype = Literal["float32", "float64"]
@@ -219,12 +218,12 @@ def meanwhile(do: Callable[[], object]) -> Iterator[None]:
 
     It is a head start, no more: what it raises is raised again by whoever asks for the same.
     """
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    with threads(1) as pool:
         pool.submit(do)
         yield
 
 
 def both(ask: Any) -> dict[str, Any]:
     """What `ask(side)` gives of either side, both at once."""
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with threads(2) as pool:
         return dict(zip(SIDES, pool.map(ask, SIDES), strict=True))
