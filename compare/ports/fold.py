@@ -20,6 +20,7 @@ from compare.ports.pairing import FREE
 PRODUCTS = {"conv", "conv_transpose", "dense", "matmul", "separable_conv"}
 WHOLE_ATTENTION = "multi_head_attention_forward"  # of PyTorch, which holds all its projections
 VIEWS = {"reshape", "flatten", "identity", "transpose"}  # of a tensor: the same numbers
+SCALES = {"multiply", "divide", "add", "subtract"}
 
 
 def folded(graph: Graph) -> Graph:
@@ -42,6 +43,10 @@ def folded(graph: Graph) -> Graph:
             for part in (product, *((view,) if view else ())):
                 del result[part.name]
             node = as_one(product, node, view, bias)
+            made[node.writes[0]] = node
+        elif (seen := vector(graph, node, views, reads)) is not None:
+            del result[seen.name]
+            node = with_vector(node, seen)
             made[node.writes[0]] = node
         result[node.name] = node
     joined_nodes = named(list(result.values()), {node.name for node in nodes})
@@ -237,6 +242,26 @@ def as_one(product: Node, node: Node, view: Node | None, bias: str) -> Node:
         tensors={**product.tensors, "bias": bias},
         settings={**product.settings, "bias": True},
         inner=tuple(inner),
+    )
+
+
+def vector(graph: Graph, node: Node, views: dict[str, Node], reads: Counter[str]) -> Node | None:
+    """The view of a number for each channel that a node alone scales or shifts by."""
+    seen = [views[value] for value in node.reads if value in views and reads[value] == 1]
+    if node.kind not in SCALES or len(node.reads) != 2 or node.tensors or len(seen) != 1:
+        return None
+    shape = graph.tensors[next(iter(seen[0].tensors.values()))].shape
+    return seen[0] if max(shape, default=1) == prod(shape) else None
+
+
+def with_vector(node: Node, view: Node) -> Node:
+    """The node with the tensor for its own, as it is where nothing turns it first."""
+    place = node.reads.index(view.writes[0])
+    return replace(
+        node,
+        reads=tuple(value for value in node.reads if value != view.writes[0]),
+        tensors={f"operand{place}": next(iter(view.tensors.values()))},
+        inner=(view.name, node.name),
     )
 
 
