@@ -280,6 +280,14 @@ def of(name: str) -> Op:
     return lambda a, xs, own: ACTIVATIONS[name](xs[0])
 
 
+def steps(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    """Several operations, each of what was read or made before it, by its place."""
+    values = list(xs)
+    for kind, settings, reads in a["steps"]:
+        values.append(compute(kind, settings, [values[i] for i in reads], {}))
+    return values[-1]
+
+
 OPS: dict[str, Op] = {
     "relu": relu,
     "leaky_relu": leaky_relu,
@@ -307,6 +315,7 @@ OPS: dict[str, Op] = {
     "cut_out": cut_out,
     "attention": attention,
     "lines": lines,
+    "steps": steps,
     "mean": reduced("mean"),
     "sum": reduced("sum"),
     "max": reduced("max"),

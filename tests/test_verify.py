@@ -292,3 +292,18 @@ def test_a_shortcut_that_keras_does_not_add_is_what_it_leaves_out(verified):
     given = {"torch": {"halves": False}, "keras": theirs}
     found = verified(*ports, (3, 8, 10), arguments=given)
     assert [(c["cause"], c["torch"]) for c in found["culprits"]] == [("layer-skipped", "add")]
+
+
+ORDERS = ("sum first", "relu first", "other way")
+
+
+@pytest.mark.parametrize(("torch", "keras"), [(a, b) for a in ORDERS for b in ORDERS if a != b])
+def test_the_same_operations_in_another_order_are_told_as_that(verified, torch, keras):
+    ports = f"{PORTS}/order_torch.py:Net", f"{PORTS}/order_keras.py:net"
+    found = verified(
+        *ports, (3, 7, 8), arguments={"torch": {"order": torch}, "keras": {"order": keras}}
+    )
+    (culprit,) = found["culprits"]
+    assert culprit["cause"] == "operation-order"
+    assert culprit["evidence"]["error_after"] < 1e-13
+    assert found["repairs"]["outputs_apart"] < 1e-13 < found["outputs_apart"]

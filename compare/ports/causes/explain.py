@@ -36,6 +36,7 @@ from compare.ports.causes.places import (
     line,
     other_scale,
 )
+from compare.ports.causes.sequence import in_another_order
 from compare.ports.causes.settings import Work, merged
 from compare.ports.causes.spoilt import (
     in_few_bits,
@@ -164,6 +165,9 @@ def between_both(
         )
         if found[0].id is not None and found[0].id != "other-layer":
             return found
+    order = in_another_order(seen, middle, torch, keras)
+    if order is not None:
+        return [order]
     scale = other_scale(seen, middle)
     if scale is not None:
         return [scale]
