@@ -140,7 +140,8 @@ class Repair:
     node: str
     kind: str = ""  # of common/operations.py; empty: the node itself, after `before`
     settings: dict[str, Any] = field(default_factory=dict)
-    tensors: dict[str, tuple[str, str]] = field(default_factory=dict)  # role -> file, key in it
+    # role -> file, key in it; of what is done `before`: "0.weight" is the first one's weight
+    tensors: dict[str, tuple[str, str]] = field(default_factory=dict)
     reads: tuple[Moves, ...] = ()  # what takes each value that it reads to PyTorch's axes
     order: tuple[int, ...] = ()  # which of them comes first, second...; empty: as they are
     makes: Moves = ()  # what takes the result, in PyTorch's axes, to the port's

@@ -69,8 +69,11 @@ def done_before(repair: Repair, read: Array) -> Array:
     """What a node of a port reads first, after what the repair does to it."""
     moves = repair.reads[0] if repair.reads else ()
     x = moved(read, moves)
-    for kind, settings in repair.before:
-        x = compute(kind, settings, [x], {})
+    for place, (kind, settings) in enumerate(repair.before):
+        held = {r.removeprefix(f"{place}."): at for r, at in repair.tensors.items()
+                if r.startswith(f"{place}.")}  # fmt: skip
+        own = {role: in_file(file)[key] for role, (file, key) in held.items()}
+        x = compute(kind, settings, [x], own)
     return moved(x, back(moves, (-1, *read.shape[1:])))
 
 

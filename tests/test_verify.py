@@ -266,6 +266,14 @@ def test_a_norm_that_keras_alone_has_is_told_once(verified):
     assert found["repairs"]["outputs_apart"] < 1e-12 < found["outputs_apart"]
 
 
+def test_a_norm_that_keras_lacks_is_done_in_the_repair(verified):
+    ports = f"{PORTS}/shortcut_torch.py:Net", f"{PORTS}/shortcut_keras.py:net"
+    given = {"torch": {"halves": False}, "keras": {"halves": False, "eps": None}}
+    found = verified(*ports, (3, 8, 10), arguments=given)
+    assert [(c["cause"], c["torch"]) for c in found["culprits"]] == [("layer-skipped", "norm")]
+    assert found["repairs"]["outputs_apart"] < 1e-12 < found["outputs_apart"]
+
+
 def test_another_norm_is_no_norm_without_statistics(verified):
     ports = f"{PORTS}/shortcut_torch.py:Net", f"{PORTS}/shortcut_keras.py:net"
     ours = {"halves": False, "normed": "by itself"}

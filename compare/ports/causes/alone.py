@@ -12,14 +12,11 @@ from numpy.typing import NDArray
 
 from common.graph import Moves, Node, back
 from common.job import Repair
+from common.operations import computable
 from compare.evidence import relative_error
 from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND, by_catalogue, owned
 from compare.ports.causes.cause import RIGHT, Cause
-from compare.ports.causes.narrow import (
-    Middle,
-    shape_of,
-    turned,
-)
+from compare.ports.causes.narrow import Middle, shape_of, turned
 from compare.ports.causes.settings import Work, by_settings, numbers
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
@@ -104,6 +101,24 @@ def repaired(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> tuple[Repa
     after = [Repair(name, "identity", reads=((),)) for name in others]
     pad = [Repair(theirs.pad.name, "identity", reads=((),))] if theirs.pad else []
     return (own, *after, *pad)
+
+
+def done_before(
+    seen: Seen, works: Sequence[Work], reader: str, at: int, way: Moves
+) -> Repair | None:
+    """A Keras operation, `reader`, that first does to what it reads what PyTorch's do in turn.
+
+    None where one of these joins values, or is not known.
+    """
+    if any(len(w.node.reads) != 1 or w.pad or not computable(w.node.kind) for w in works):
+        return None
+    held = {
+        f"{place}.{role}": seen.tensor_file("torch", name)
+        for place, work in enumerate(works)
+        for role, name in work.node.tensors.items()
+    }
+    steps = tuple((work.node.kind, work.settings) for work in works)
+    return Repair(reader, tensors=held, reads=(way,), before=steps, at=at)
 
 
 def apart_from_shared(

@@ -9,9 +9,8 @@ import numpy as np
 
 from common.graph import back, moved
 from common.job import Repair, Unit
-from common.operations import computable
 from compare.evidence import relative_error
-from compare.ports.causes.alone import one, repaired, way_of
+from compare.ports.causes.alone import done_before, one, repaired, way_of
 from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND
 from compare.ports.causes.cause import Cause
 from compare.ports.causes.narrow import (
@@ -153,15 +152,12 @@ def done_first(
     `pairs`: Keras' operations with PyTorch's.
     """
     node = work.node
-    if len(node.reads) != 1 or node.tensors or work.pad or not computable(node.kind):
-        return None
     for theirs, ours in pairs:
         reads = [middle.local[v].torch if v in middle.local else "" for v in theirs.node.reads]
-        if node.writes[0] in ours.node.reads and node.reads[0] in reads:
+        if node.writes[0] in ours.node.reads and node.reads and node.reads[0] in reads:
             at = reads.index(node.reads[0])
             way = way_of(seen, middle, theirs.node.reads[at])
-            before = ((node.kind, work.settings),)
-            return Repair(theirs.node.name, reads=(way,), before=before, at=at)
+            return done_before(seen, [work], theirs.node.name, at, way)
     return None
 
 

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.job import Repair
-from common.operations import computable
 from compare.evidence import relative_error
-from compare.ports.causes.alone import in_a_row, one, repaired, way_of
+from compare.ports.causes.alone import done_before, in_a_row, one, repaired, way_of
 from compare.ports.causes.backward import gradient_cause
 from compare.ports.causes.besides import behind_preprocessing, besides
 from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND, by_catalogue, what_happened
@@ -204,16 +203,16 @@ def missing(seen: Seen, middle: Middle, torch: Sequence[Work]) -> Cause:
         if happened.id is not None:
             id, phrase = happened.id, f"torch's {names}: what it reads {happened.phrase}"
     repairs: tuple[Repair, ...] = ()
-    chain = all(len(w.node.reads) == 1 and not w.node.tensors for w in torch)
-    steps = tuple((w.node.kind, w.settings) for w in torch) if chain else ()
-    if prepared is not None:
-        settings = {"slope": prepared.slope.tolist(), "offset": prepared.offset.tolist()}
-        steps = (("lines", settings),)
-    if middle.reader is not None and steps and all(computable(kind) for kind, _ in steps):
+    if middle.reader is not None:
         value = middle.cut.keras if middle.cut.keras in middle.reader.reads else ""
         at = middle.reader.reads.index(value) if value else 0
         way = way_of(seen, middle, middle.reader.reads[at])
-        repairs = (Repair(middle.reader.name, reads=(way,), before=steps, at=at),)
+        first = done_before(seen, torch, middle.reader.name, at, way)
+        if prepared is not None:
+            settings = {"slope": prepared.slope.tolist(), "offset": prepared.offset.tolist()}
+            steps = (("lines", settings),)
+            first = Repair(middle.reader.name, reads=(way,), before=steps, at=at)
+        repairs = (first,) if first is not None else ()
     return Cause(id, phrase, middle.error, middle.after, (), (id,), fix, repairs=repairs)
 
 
