@@ -2,7 +2,7 @@
 
 from torch import nn
 
-EXPECT = {"inputs": [[4, 16, 15]], "why": "grouped and dilated convolutions"}
+EXPECT = {"inputs": [[4, 16, 15]], "why": "grouped and dilated convolutions, down to a channel each"}
 
 
 def Port():
@@ -13,7 +13,11 @@ def Port():
         nn.ReLU(),
         nn.Conv2d(8, 12, 3, groups=4, dilation=(1, 2)),
         nn.ReLU(),
+        nn.Conv2d(12, 24, 3, padding=1, groups=12),
+        nn.Tanh(),
+        nn.Conv2d(24, 24, 3, stride=(2, 1), groups=24),
+        nn.ReLU(),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
-        nn.Linear(12, 4),
+        nn.Linear(24, 4),
     )
