@@ -147,6 +147,7 @@ class Repair:
     makes: Moves = ()  # what takes the result, in PyTorch's axes, to the port's
     before: tuple[tuple[str, dict[str, Any]], ...] = ()  # done first to one that it reads
     at: int = 0  # which one of them
+    more: tuple[tuple[str, Moves], ...] = ()  # values that the first of these reads as well
 
 
 @dataclass(frozen=True)

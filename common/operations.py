@@ -65,15 +65,21 @@ def opened(path: str, changed: int) -> Mapping[str, Array]:
     return tensors.opened(Path(path))[0]
 
 
-def done_before(repair: Repair, read: Array) -> Array:
-    """What a node of a port reads first, after what the repair does to it."""
+def done_before(repair: Repair, read: Array, more: Sequence[Array] = ()) -> Array:
+    """What a node of a port reads first, after what the repair does to it, and to `more` with it.
+
+    `order`: which of these the first operation reads first, second...
+    """
     moves = repair.reads[0] if repair.reads else ()
     x = moved(read, moves)
+    xs = [x, *(moved(other, way) for other, (_, way) in zip(more, repair.more, strict=True))]
+    xs = [xs[i] for i in repair.order] if repair.order else xs
     for place, (kind, settings) in enumerate(repair.before):
         held = {r.removeprefix(f"{place}."): at for r, at in repair.tensors.items()
                 if r.startswith(f"{place}.")}  # fmt: skip
         own = {role: in_file(file)[key] for role, (file, key) in held.items()}
-        x = compute(kind, settings, [x], own)
+        x = compute(kind, settings, xs, own)
+        xs = [x]
     return moved(x, back(moves, (-1, *read.shape[1:])))
 
 

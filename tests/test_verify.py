@@ -300,6 +300,7 @@ def test_a_shortcut_that_keras_does_not_add_is_what_it_leaves_out(verified):
     given = {"torch": {"halves": False}, "keras": theirs}
     found = verified(*ports, (3, 8, 10), arguments=given)
     assert [(c["cause"], c["torch"]) for c in found["culprits"]] == [("layer-skipped", "add")]
+    assert found["repairs"]["outputs_apart"] < 1e-12 < found["outputs_apart"]
 
 
 ORDERS = ("sum first", "relu first", "other way")

@@ -767,7 +767,9 @@ def repair_node(
         return
     name = reads[repair.at]
     kept = values[name]
-    values[name] = tf.constant(done_before(repair, arrays[repair.at]), dtype=kept.dtype)
+    more = [array_of(values[other]) for other, _ in repair.more]
+    made = done_before(repair, arrays[repair.at], more)
+    values[name] = tf.constant(made, dtype=kept.dtype)
     run_node(loaded, found, entry, values)
     values[name] = kept
 

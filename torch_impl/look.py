@@ -553,7 +553,8 @@ class Run:
         if repair.kind:
             made = repaired(repair, reads)
         else:
-            made = done_before(repair, reads[repair.at])
+            more = [numbers(self.known[other]) for other, _ in repair.more]
+            made = done_before(repair, reads[repair.at], more)
         x = torch.tensor(made).to(self.port.load.device, getattr(torch, self.port.load.dtype))
         if repair.kind:
             self.known[call.writes[0].name] = self.made[id(call.writes[0])] = x

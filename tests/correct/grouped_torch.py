@@ -2,7 +2,10 @@
 
 from torch import nn
 
-EXPECT = {"inputs": [[4, 16, 15]], "why": "grouped and dilated convolutions, down to a channel each"}
+EXPECT = {
+    "inputs": [[4, 16, 15]],
+    "why": "grouped and dilated convolutions, down to a channel each",
+}
 
 
 def Port():

@@ -104,21 +104,44 @@ def repaired(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> tuple[Repa
 
 
 def done_before(
-    seen: Seen, works: Sequence[Work], reader: str, at: int, way: Moves
+    seen: Seen, middle: Middle, works: Sequence[Work], reader: Node, at: int
 ) -> Repair | None:
     """A Keras operation, `reader`, that first does to what it reads what PyTorch's do in turn.
 
-    None where one of these joins values, or is not known.
+    None where one of these is not known, or joins what Keras has not made by then.
     """
-    if any(len(w.node.reads) != 1 or w.pad or not computable(w.node.kind) for w in works):
+    if any(w.pad or not computable(w.node.kind) for w in works):
+        return None
+    if any(len(w.node.reads) != 1 for w in works[1:]):
+        return None
+    got, reads = middle.local.get(reader.reads[at]), list(works[0].node.reads)
+    read = got.torch if got is not None and got.torch in reads else reads[0]
+    others = [value for value in reads if value != read]
+    more = [made_by_then(seen, middle, value, reader) for value in others]
+    if len(others) != len(reads) - 1 or None in more or (others and got is None):
         return None
     held = {
         f"{place}.{role}": seen.tensor_file("torch", name)
         for place, work in enumerate(works)
         for role, name in work.node.tensors.items()
     }
-    steps = tuple((work.node.kind, work.settings) for work in works)
-    return Repair(reader, tensors=held, reads=(way,), before=steps, at=at)
+    return Repair(
+        reader.name,
+        tensors=held,
+        reads=(way_of(seen, middle, reader.reads[at]),),
+        order=tuple([read, *others].index(value) for value in reads),
+        before=tuple((work.node.kind, work.settings) for work in works),
+        at=at,
+        more=tuple(other for other in more if other is not None),
+    )
+
+
+def made_by_then(seen: Seen, middle: Middle, value: str, reader: Node) -> tuple[str, Moves] | None:
+    """The Keras value that stands for PyTorch's, and its way, if it is there before `reader`."""
+    nodes = seen.keras.graph.nodes
+    late = {v for node in nodes[nodes.index(reader) :] for v in node.writes}
+    known = [(k, c.moves) for k, c in middle.local.items() if c.torch == value and k not in late]
+    return known[0] if known else None
 
 
 def apart_from_shared(

@@ -10,7 +10,7 @@ import numpy as np
 from common.graph import back, moved
 from common.job import Repair, Unit
 from compare.evidence import relative_error
-from compare.ports.causes.alone import done_before, one, repaired, way_of
+from compare.ports.causes.alone import done_before, one, repaired
 from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND
 from compare.ports.causes.cause import Cause
 from compare.ports.causes.narrow import (
@@ -155,9 +155,7 @@ def done_first(
     for theirs, ours in pairs:
         reads = [middle.local[v].torch if v in middle.local else "" for v in theirs.node.reads]
         if node.writes[0] in ours.node.reads and node.reads and node.reads[0] in reads:
-            at = reads.index(node.reads[0])
-            way = way_of(seen, middle, theirs.node.reads[at])
-            return done_before(seen, [work], theirs.node.name, at, way)
+            return done_before(seen, middle, [work], theirs.node, reads.index(node.reads[0]))
     return None
 
 

@@ -206,9 +206,9 @@ def missing(seen: Seen, middle: Middle, torch: Sequence[Work]) -> Cause:
     if middle.reader is not None:
         value = middle.cut.keras if middle.cut.keras in middle.reader.reads else ""
         at = middle.reader.reads.index(value) if value else 0
-        way = way_of(seen, middle, middle.reader.reads[at])
-        first = done_before(seen, torch, middle.reader.name, at, way)
+        first = done_before(seen, middle, torch, middle.reader, at)
         if prepared is not None:
+            way = way_of(seen, middle, middle.reader.reads[at])
             settings = {"slope": prepared.slope.tolist(), "offset": prepared.offset.tolist()}
             steps = (("lines", settings),)
             first = Repair(middle.reader.name, reads=(way,), before=steps, at=at)
