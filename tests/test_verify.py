@@ -316,3 +316,10 @@ def test_the_same_operations_in_another_order_are_told_as_that(verified, torch, 
     assert culprit["cause"] == "operation-order"
     assert culprit["evidence"]["error_after"] < 1e-13
     assert found["repairs"]["outputs_apart"] < 1e-13 < found["outputs_apart"]
+
+
+def test_another_value_than_pytorch_reads_is_read_in_the_repair(verified):
+    ports = f"{PORTS}/source_torch.py:Net", f"{PORTS}/source_keras.py:net"
+    found = verified(*ports, (3, 6, 5), arguments={"keras": {"around": "second"}})
+    assert [c["cause"] for c in found["culprits"]] == ["wrong-source"]
+    assert found["repairs"]["outputs_apart"] < 1e-12 < found["outputs_apart"]

@@ -136,6 +136,19 @@ def done_before(
     )
 
 
+def reads_instead(seen: Seen, middle: Middle) -> tuple[Repair, ...]:
+    """The Keras operation goes on with what PyTorch's does, where Keras has made it by then."""
+    reader, value = middle.reader, middle.cut.keras
+    if reader is None or value not in reader.reads:
+        return ()
+    other = made_by_then(seen, middle, middle.cut.torch, reader)
+    if other is None:
+        return ()
+    ways, at = (way_of(seen, middle, value),), reader.reads.index(value)
+    before: tuple[tuple[str, dict[str, Any]], ...] = (("identity", {}),)
+    return (Repair(reader.name, reads=ways, order=(1,), before=before, at=at, more=(other,)),)
+
+
 def made_by_then(seen: Seen, middle: Middle, value: str, reader: Node) -> tuple[str, Moves] | None:
     """The Keras value that stands for PyTorch's, and its way, if it is there before `reader`."""
     nodes = seen.keras.graph.nodes

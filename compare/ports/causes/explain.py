@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from common.job import Repair
 from compare.evidence import relative_error
-from compare.ports.causes.alone import done_before, in_a_row, one, repaired, way_of
+from compare.ports.causes.alone import done_before, in_a_row, one, reads_instead, repaired, way_of
 from compare.ports.causes.backward import gradient_cause
 from compare.ports.causes.besides import behind_preprocessing, besides
 from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND, by_catalogue, what_happened
@@ -134,7 +134,8 @@ def causes_of(seen: Seen, middle: Middle) -> list[Cause]:
     if not torch and not keras:
         phrase = f"reads what is torch's {middle.local[middle.cut.keras].torch}, torch's reads "
         phrase += middle.cut.torch
-        return [Cause("wrong-source", phrase, middle.error, middle.after, (), ("wrong-source",))]
+        repairs, id = reads_instead(seen, middle), "wrong-source"
+        return [Cause(id, phrase, middle.error, middle.after, (), (id,), repairs=repairs)]
     return between_both(seen, middle, torch, keras)
 
 

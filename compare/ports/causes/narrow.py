@@ -124,14 +124,21 @@ def misread(
     made = back_moved(seen, end, got)
     error = relative_error(made, seen.torch.value(end.torch))
     middle = Middle([], [], local, end, seen.torch.value(end.torch), made, error, after, reader)
+    made_too = end.torch in {cut.torch for cut in local.values()}
     joins = len(on_the_way.nodes) == 1 and got in on_the_way.sources  # with another value
     if on_the_way.sources == (got,) or joins:
-        middle.torch = [n for n in on_the_way.nodes if not is_still(seen.torch, n)]
-    elif beyond.sources == (end.torch,):
+        if not (made_too and holds(on_the_way)):
+            middle.torch = [n for n in on_the_way.nodes if not is_still(seen.torch, n)]
+    elif not holds(beyond) and beyond.sources == (end.torch,):
         middle.keras = [
             n for n in beyond.nodes if not is_still(seen.torch, n)
         ]  # by PyTorch's names
     return middle
+
+
+def holds(own: Part) -> bool:
+    """Whether a part of PyTorch's has tensors: where Keras has made its end it has them, too."""
+    return any(node.tensors for node in own.nodes)
 
 
 def is_still(look: Look, node: Node) -> bool:
