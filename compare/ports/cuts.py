@@ -399,6 +399,8 @@ def way_by_value(
     if len(k) == len(t) == 1:
         tries += flattened_ways(k[0], maps)
     tries += rare_ways(k, t)
+    if torch.dtype.kind != "f":  # of true and false there is no difference, nor below an unsigned 0
+        keras, torch = keras.astype(np.float64), torch.astype(np.float64)
     scale = float(np.abs(torch).max(initial=0.0))
     for moves in dict.fromkeys(tries):
         x = moved(keras, moves)

@@ -114,7 +114,9 @@ def paired(
     `trained`: side -> its tensors, where both ports should hold the same numbers already. DataError
     where `given` names a layer that a port does not have.
     """
-    sides = {"torch": holders(torch, first=True), "keras": holders(keras, first=False)}
+    named = torch.outputs.keys() == keras.outputs.keys()  # a dict's, in whatever order
+    ends = [*torch.outputs] if named else [*keras.outputs]
+    sides = {"torch": holders(torch, first=True), "keras": holders(keras, first=False, ends=ends)}
     chosen = forced(sides, given or {})
     if trained is not None:
         chosen += of_one_print(sides, trained, chosen)
@@ -183,10 +185,10 @@ def fingerprint(x: Array) -> tuple[float, ...]:
 # -------------------------------------------------------------------------------- where it stands
 
 
-def holders(graph: Graph, first: bool) -> list[Holder]:
+def holders(graph: Graph, first: bool, ends: Sequence[str] = ()) -> list[Holder]:
     """Every layer with tensors, in an order that does not depend on how branches were written.
 
-    `first`: whether the port's kernels have PyTorch's axes.
+    `first`: whether the port's kernels have PyTorch's axes. `ends`: its outputs, in an order.
     """
     net = Net(graph)
     known: dict[str, Holder] = {}
@@ -223,7 +225,7 @@ def holders(graph: Graph, first: bool) -> list[Holder]:
         )
         for name, h in known.items()
     }
-    return [placed[name] for name in written_out(net, depth, known)]
+    return [placed[name] for name in written_out(net, depth, known, ends)]
 
 
 def roles(node: Node) -> dict[str, str]:
@@ -324,7 +326,9 @@ def duty_in_product(net: Net, product: Node, value: str) -> str:
 PASSING = {"identity", "dropout", "flatten", "reshape", "pad", "transpose"}
 
 
-def written_out(net: Net, depth: Mapping[str, int], known: Mapping[str, Holder]) -> list[str]:
+def written_out(
+    net: Net, depth: Mapping[str, int], known: Mapping[str, Holder], outputs: Sequence[str] = ()
+) -> list[str]:
     """The holders branch by branch, from the outputs back, the longer branch first."""
     order: list[str] = []
     done: set[str] = set()
@@ -334,7 +338,8 @@ def written_out(net: Net, depth: Mapping[str, int], known: Mapping[str, Holder])
         like = str(known[node.name].like) if node.name in known else node.kind
         return -depth[node.name], like, place[node.name]
 
-    ends = [net.maker[value] for value in net.graph.outputs.values() if value in net.maker]
+    last = [net.graph.outputs[name] for name in outputs or net.graph.outputs]
+    ends = [net.maker[value] for value in last if value in net.maker]
     ends += [node for node in reversed(net.graph.nodes) if not net.targets(node)]  # unused heads
     for end in ends:
         stack: list[tuple[Node, bool]] = [(end, False)]
