@@ -16,7 +16,7 @@ SHAPES = {
     "positions": (3, 8, 12), "around": (2, 9, 13), "mapattention": (3, 6, 5),
     "autoencoder": (1, 12, 8), "mixed": (3, 8, 12), "soft": (3, 9), "boxes": (3, 8, 12),
     "faint": (3, 8, 12), "reduced": (3, 8, 8), "scalars": (3, 8, 12), "relative": (3, 8, 12),
-    "phrases": (12, 6), "gated": (3, 9, 8),
+    "phrases": (12, 6), "gated": (3, 9, 8), "inline": (7,),
 }  # fmt: skip
 TORCH = {"mapattention": "MapAttention"}
 
@@ -135,7 +135,11 @@ def test_a_resize_that_aligns_its_corners_is_told(workers):
 
 @pytest.mark.parametrize(
     ("net", "shape", "words"),
-    [("Loop", (6, 3), "lstm"), ("Normed", (6, 5), "remove_parametrizations")],
+    [
+        ("Loop", (6, 3), "lstm"),
+        ("Normed", (6, 5), "remove_parametrizations"),
+        ("Spectral", (7,), "spectral norms"),
+    ],
 )
 def test_weights_that_cannot_be_carried_over_are_no_difference(workers, net, shape, words):
     ports = f"{PORTS}/users_torch.py:{net}", f"{PORTS}/users_keras.py:{net.lower()}"
@@ -195,3 +199,10 @@ def test_bounds_that_no_sigmoid_reaches_are_no_difference(workers):
     ports = f"{PORTS}/users_torch.py:Gated", f"{PORTS}/users_keras.py:gated"
     given = {"torch_args": {"end": "within"}}
     assert compare.verify(*ports, SHAPES["gated"], workers=workers, **given)["exit_status"] == 0
+
+
+def test_an_epsilon_of_a_norm_in_a_models_own_code_is_all_that_differs(verified):
+    found = verified("inline", eps=1e-3)
+    assert found["exit_status"] == 1
+    assert [c["keras"] for c in found["culprits"]] == ["layer_normalization"]
+    assert found["unmatched"] == {"torch": [], "keras": []}

@@ -151,9 +151,9 @@ class Orders:
     def across(
         self, ours: Node, theirs: Node, reached: tuple[int, ...], due: tuple[int, ...]
     ) -> Moves:
-        """Of a kernel over the whole width of one map, (out, 1, k, width), a line's (out, width, k).
+        """Of a kernel (out, 1, k, width) over the whole width of one map, a line's (out, width, k).
 
-        A text's embeddings are such a map, or the channels of a line. None where it is no such one.
+        A text's embeddings are such a map, or the channels of a line. Nothing where it is none.
         """
         if {ours.kind, theirs.kind} != {"conv"} or {len(reached), len(due)} != {3, 4}:
             return ()

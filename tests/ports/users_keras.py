@@ -287,3 +287,22 @@ def gated(end=""):
     if end == "clip":
         few = ops.clip(few, -1000, 1000)
     return keras.Model(x, {"few": few, "many": many, "gate": 0.5 * y, "over": few > 0})
+
+
+class Cosine(layers.Layer):
+    def build(self, shape):
+        self.classes = self.add_weight(shape=(shape[-1], 5), name="classes")
+
+    def call(self, x):
+        return 8 * ops.matmul(ops.normalize(x, axis=-1), ops.normalize(self.classes, axis=0))
+
+
+def inline(eps=1e-6, more=1.0):
+    x = keras.Input((7,))
+    y = layers.LayerNormalization(epsilon=eps)(layers.Dense(6)(x))
+    return keras.Model(x, Cosine()(y + more))
+
+
+def spectral():
+    x = keras.Input((7,))
+    return keras.Model(x, layers.SpectralNormalization(layers.Dense(6))(x))

@@ -396,3 +396,30 @@ class Gated(nn.Module):
         if self.end == "within":
             x = x.clamp(0, 1)  # which does nothing to a sigmoid
         return {"many": many, "few": few, "gate": 0.5 * x, "over": few > 0}
+
+
+class Inline(nn.Module):
+    """Norms of a model's own code, without modules: over features, and of a cosine head."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(7, 6)
+        self.shift, self.scale = nn.Parameter(torch.zeros(6)), nn.Parameter(torch.ones(6))
+        self.classes = nn.Parameter(torch.randn(5, 6))
+
+    def forward(self, x):
+        x = self.fc(x)
+        x = x - x.mean(-1, keepdim=True)
+        x = self.scale * x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) + self.shift
+        return 8 * F.linear(F.normalize(x + 1), F.normalize(self.classes))
+
+
+class Spectral(nn.Module):
+    """A discriminator's layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.utils.parametrizations.spectral_norm(nn.Linear(7, 6))
+
+    def forward(self, x):
+        return self.fc(x)
