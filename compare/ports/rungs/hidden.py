@@ -198,7 +198,8 @@ def stirred(seen: Seen, value: str, x: Array, factor: float) -> Array:
         return x
     ends = maker is not None and maker.kind in SEVERAL and x.min(initial=0.0) >= 0
     if maker is None or (maker.tensors and not ends):
-        return np.asarray(x * factor)
+        signs = np.resize((1.0, -1.0), len(x)).reshape(-1, *(1,) * (x.ndim - 1))
+        return np.asarray(x * factor * signs)  # both at once, or all that is left may be zero
     if x.ndim == 2:
         alone = np.arange(x.shape[1]) == np.arange(len(x))[:, None] % x.shape[1]
         x = np.where(alone if factor > 0 else np.roll(alone, 1, axis=1), x, 0)
