@@ -195,6 +195,13 @@ def test_what_an_output_alone_goes_through_is_seen_where_the_probe_does_not_reac
     assert {c["cause"] for c in found["culprits"]} == {causes[side]}, found["culprits"]
 
 
+def test_another_bound_of_a_comparison_shows_where_few_numbers_are(workers):
+    ports = f"{PORTS}/users_torch.py:Gated", f"{PORTS}/users_keras.py:gated"
+    given = {"torch_args": {"over": 0.001}}
+    found = compare.verify(*ports, SHAPES["gated"], workers=workers, **given)
+    assert [c["cause"] for c in found["culprits"]] == [None]
+
+
 def test_bounds_that_no_sigmoid_reaches_are_no_difference(workers):
     ports = f"{PORTS}/users_torch.py:Gated", f"{PORTS}/users_keras.py:gated"
     given = {"torch_args": {"end": "within"}}

@@ -381,8 +381,9 @@ class Phrases(nn.Module):
 class Gated(nn.Module):
     """Two heads by name, whose numbers no drawn weights ever make negative, or large."""
 
-    def __init__(self, end=""):
+    def __init__(self, end="", over=0.0):
         super().__init__()
+        self.over = over
         self.conv, self.scale = nn.Conv2d(3, 6, 3), nn.Parameter(torch.ones(6))
         self.fc, self.end = nn.Linear(6, 2), end
 
@@ -395,7 +396,7 @@ class Gated(nn.Module):
             few = few.clamp(-1000, 1000)
         if self.end == "within":
             x = x.clamp(0, 1)  # which does nothing to a sigmoid
-        return {"many": many, "few": few, "gate": 0.5 * x, "over": few > 0}
+        return {"many": many, "few": few, "gate": 0.5 * x, "over": few > self.over}
 
 
 class Inline(nn.Module):

@@ -20,6 +20,7 @@ from common.graph import Moves, Node
 from common.job import Unit
 from compare.evidence import relative_error
 from compare.known import KEPT_IN_FLOAT32
+from compare.ports.causes.alone import COMPARES
 from compare.ports.cuts import Cut, Part, part
 from compare.ports.fault import apart
 from compare.ports.looks import Array
@@ -36,9 +37,11 @@ BENDS = WITHIN_ONE | {
     "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "softplus", "hard_swish",
     "clip", "maximum", "minimum", "abs", "where", "threshold", "softshrink", "hardshrink",
 }  # fmt: skip
+BOUNDED = {*COMPARES.keys(), *COMPARES.values()}
 ROUNDS = 6
 REACH = 1.5  # places over which the numbers fall to a third
 FACTORS = (8.0, -8.0, 64.0, -64.0)
+NEAR = (1e-2, 1e-4, 1e-6)  # a comparison with almost nothing
 BEYOND = 8.0  # times a bound that is farther away: a layer's numbers are about as large as one
 Random = np.random.RandomState
 
@@ -112,7 +115,8 @@ def factors(nodes: Sequence[Node]) -> tuple[float, ...]:
     said = [x for node in nodes if node.kind in BENDS for x in node.settings.values()]
     bounds = [abs(x) for x in said if isinstance(x, int | float) and np.isfinite(x)]
     far = BEYOND * max(bounds, default=0.0)
-    return (*FACTORS, far, -far) if far > max(FACTORS) else FACTORS
+    found = (*FACTORS, far, -far) if far > max(FACTORS) else FACTORS
+    return (*found, *NEAR) if any(node.kind in BOUNDED for node in nodes) else found
 
 
 def on_other(
@@ -157,9 +161,15 @@ def hides(seen: Seen, name: str, own: Part) -> bool:
 
 
 def bends(seen: Seen, name: str, own: Part) -> bool:
-    """Whether the two sides bend numbers otherwise on the way."""
+    """Whether the two sides bend numbers otherwise on the way, or hold them against some bound.
+
+    What the bound of a comparison is no graph says.
+    """
     mine = partner(seen, name, own)
-    return mine is not None and bent_by(mine.nodes) != bent_by(own.nodes)
+    if mine is None:
+        return False
+    compared = {node.kind for node in (*mine.nodes, *own.nodes)} & BOUNDED
+    return bool(compared) or bent_by(mine.nodes) != bent_by(own.nodes)
 
 
 def bent_by(nodes: Sequence[Node]) -> list[str]:
