@@ -16,6 +16,7 @@ SHAPES = {
     "positions": (3, 8, 12), "around": (2, 9, 13), "mapattention": (3, 6, 5),
     "autoencoder": (1, 12, 8), "mixed": (3, 8, 12), "soft": (3, 9), "boxes": (3, 8, 12),
     "faint": (3, 8, 12), "reduced": (3, 8, 8), "scalars": (3, 8, 12), "relative": (3, 8, 12),
+    "phrases": (12, 6), "gated": (3, 9, 8), "inline": (7,),
 }  # fmt: skip
 TORCH = {"mapattention": "MapAttention"}
 
@@ -134,7 +135,11 @@ def test_a_resize_that_aligns_its_corners_is_told(workers):
 
 @pytest.mark.parametrize(
     ("net", "shape", "words"),
-    [("Loop", (6, 3), "lstm"), ("Normed", (6, 5), "remove_parametrizations")],
+    [
+        ("Loop", (6, 3), "lstm"),
+        ("Normed", (6, 5), "remove_parametrizations"),
+        ("Spectral", (7,), "spectral norms"),
+    ],
 )
 def test_weights_that_cannot_be_carried_over_are_no_difference(workers, net, shape, words):
     ports = f"{PORTS}/users_torch.py:{net}", f"{PORTS}/users_keras.py:{net.lower()}"
@@ -169,3 +174,42 @@ def test_an_epsilon_that_is_lost_in_the_sum_behind_it_is_named_where_it_is(verif
     (culprit,) = found["culprits"]
     assert (culprit["cause"], culprit["torch"]) == ("layer_norm-eps", "norm")
     assert found["repairs"]["outputs_apart"] < 1e-12
+
+
+@pytest.mark.parametrize("side", ["torch", "keras"])
+@pytest.mark.parametrize(
+    ("end", "causes"),
+    [
+        ("relu", {"torch": "activation-missing", "keras": "activation-extra"}),
+        ("clip", {"torch": "clamped", "keras": "clamped"}),
+    ],
+)
+def test_what_an_output_alone_goes_through_is_seen_where_the_probe_does_not_reach_it(
+    workers, side, end, causes
+):
+    ports = f"{PORTS}/users_torch.py:Gated", f"{PORTS}/users_keras.py:gated"
+    given = {f"{side}_args": {"end": end}}
+    found = compare.verify(*ports, SHAPES["gated"], workers=workers, **given)
+    assert found["verdict"] == "different"
+    assert found["outputs_apart"] < 1e-12  # on the probe
+    assert {c["cause"] for c in found["culprits"]} == {causes[side]}, found["culprits"]
+
+
+def test_another_bound_of_a_comparison_shows_where_few_numbers_are(workers):
+    ports = f"{PORTS}/users_torch.py:Gated", f"{PORTS}/users_keras.py:gated"
+    given = {"torch_args": {"over": 0.001}}
+    found = compare.verify(*ports, SHAPES["gated"], workers=workers, **given)
+    assert [c["cause"] for c in found["culprits"]] == [None]
+
+
+def test_bounds_that_no_sigmoid_reaches_are_no_difference(workers):
+    ports = f"{PORTS}/users_torch.py:Gated", f"{PORTS}/users_keras.py:gated"
+    given = {"torch_args": {"end": "within"}}
+    assert compare.verify(*ports, SHAPES["gated"], workers=workers, **given)["exit_status"] == 0
+
+
+def test_an_epsilon_of_a_norm_in_a_models_own_code_is_all_that_differs(verified):
+    found = verified("inline", eps=1e-3)
+    assert found["exit_status"] == 1
+    assert [c["keras"] for c in found["culprits"]] == ["layer_normalization"]
+    assert found["unmatched"] == {"torch": [], "keras": []}

@@ -24,7 +24,7 @@ from common.graph import Graph, Moves, Node, moved
 from compare.evidence import WINDOW, relative_error
 from compare.ports.at_once import at_once
 from compare.ports.orders import FLATTENS, MAPS, between, feature_orders, flattened
-from compare.ports.pairing import Net, Pairs
+from compare.ports.pairing import Holder, Net, Pairs
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -399,6 +399,8 @@ def way_by_value(
     if len(k) == len(t) == 1:
         tries += flattened_ways(k[0], maps)
     tries += rare_ways(k, t)
+    if torch.dtype.kind != "f":  # of true and false there is no difference, nor below an unsigned 0
+        keras, torch = keras.astype(np.float64), torch.astype(np.float64)
     scale = float(np.abs(torch).max(initial=0.0))
     for moves in dict.fromkeys(tries):
         x = moved(keras, moves)
@@ -415,6 +417,8 @@ def made_by_pairs(
     for pair in pairs.pairs:
         if not same_work(pair.torch.node.kind, pair.keras.node.kind):
             continue
+        if not (is_whole(pair.torch) and is_whole(pair.keras)):
+            continue  # of a formula the last tensor, behind which more may come
         for t, k in zip(
             runs["torch"].get(held(pair.torch.node), []),
             runs["keras"].get(held(pair.keras.node), []),
@@ -427,6 +431,11 @@ def made_by_pairs(
                 moves = likely(keras.graph, torch.graph, cuts, theirs, ours, nearly)
                 if moves is not None and cuts.free(ours, theirs):
                     yield Cut(ours, theirs, moves, "layers")
+
+
+def is_whole(holder: Holder) -> bool:
+    """Whether its node reads all of its tensors."""
+    return {*holder.tensors.values()} <= {*holder.node.tensors.values()}
 
 
 def cut_to_size(torch: Net, keras: Net, ours: str, theirs: str) -> tuple[str, str]:

@@ -5,17 +5,18 @@ No part is blamed for what came before it, and what all parts do right the whole
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
-from compare.ports.fault import Fault
+from compare.ports.fault import Fault, looks
 from compare.ports.rungs.coverage import blindness, covered, unseen
 from compare.ports.rungs.forward import end_to_end, forward
 from compare.ports.rungs.gradients import allowed_whole, gradients, whole_gradients
 from compare.ports.rungs.step import own_words, step
-from compare.ports.rungs.structure import structure, unrelated
+from compare.ports.rungs.structure import is_constant, structure, unrelated
 from compare.ports.rungs.training import trained_otherwise_in_words, training
 from compare.ports.short import resting, too_rough
 from compare.ports.verify import Seen
@@ -69,9 +70,18 @@ def judge(seen: Seen) -> Judgement:
         checks.append(
             Check("whole", 3, Verdict.DIFFERENT, "the parts agree and the whole does not", residual)
         )
-    notes = [*blind, *resting(seen), *trained_otherwise_in_words(seen, wrong)]
+    notes = [*blind, *as_built(seen), *resting(seen), *trained_otherwise_in_words(seen, wrong)]
     notes += [f"{own}; the same is up to the other side's training" for own in own_words(seen)]
     return Judgement(checks, faults, list(rows.values()), coverage_of(seen), residual, notes)
+
+
+def as_built(seen: Seen) -> Iterator[str]:
+    """Of what one port holds and never trains, and the other has not: only its numbers now."""
+    for side, look in looks(seen).items():
+        for holder in getattr(seen.pairs, side):
+            if is_constant(look, holder):
+                names = ", ".join(holder.tensors.values())
+                yield f"{side}'s {names}: the other port holds none; judged as it is now"
 
 
 def coverage_of(seen: Seen) -> dict[str, tuple[int, int]]:

@@ -8,7 +8,7 @@ and Wunsch, J. Mol. Biol. 48, 1970). Every pair says what speaks for it, and wha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 from math import prod
@@ -114,7 +114,9 @@ def paired(
     `trained`: side -> its tensors, where both ports should hold the same numbers already. DataError
     where `given` names a layer that a port does not have.
     """
-    sides = {"torch": holders(torch, first=True), "keras": holders(keras, first=False)}
+    named = torch.outputs.keys() == keras.outputs.keys()  # a dict's, in whatever order
+    ends = [*torch.outputs] if named else [*keras.outputs]
+    sides = {"torch": holders(torch, first=True), "keras": holders(keras, first=False, ends=ends)}
     chosen = forced(sides, given or {})
     if trained is not None:
         chosen += of_one_print(sides, trained, chosen)
@@ -124,10 +126,12 @@ def paired(
     }
     matched = aligned(lists["torch"], lists["keras"], names)
     matched += second_chance(lists["torch"], lists["keras"], matched)
+    matched += in_pieces(left_over(lists, matched))
     result = Pairs(chosen + matched)
     for side in ("torch", "keras"):
-        taken = {id(getattr(pair, side)) for pair in result.pairs}
-        getattr(result, side).extend(h for h in sides[side] if id(h) not in taken)
+        held = (getattr(pair, side).tensors.values() for pair in result.pairs)
+        taken = {name for names in held for name in names}
+        getattr(result, side).extend(h for h in sides[side] if not {*h.tensors.values()} <= taken)
     result.pairs.sort(key=lambda pair: pair.torch.place)
     return result
 
@@ -183,10 +187,10 @@ def fingerprint(x: Array) -> tuple[float, ...]:
 # -------------------------------------------------------------------------------- where it stands
 
 
-def holders(graph: Graph, first: bool) -> list[Holder]:
+def holders(graph: Graph, first: bool, ends: Sequence[str] = ()) -> list[Holder]:
     """Every layer with tensors, in an order that does not depend on how branches were written.
 
-    `first`: whether the port's kernels have PyTorch's axes.
+    `first`: whether the port's kernels have PyTorch's axes. `ends`: its outputs, in an order.
     """
     net = Net(graph)
     known: dict[str, Holder] = {}
@@ -223,7 +227,7 @@ def holders(graph: Graph, first: bool) -> list[Holder]:
         )
         for name, h in known.items()
     }
-    return [placed[name] for name in written_out(net, depth, known)]
+    return [placed[name] for name in written_out(net, depth, known, ends)]
 
 
 def roles(node: Node) -> dict[str, str]:
@@ -324,7 +328,9 @@ def duty_in_product(net: Net, product: Node, value: str) -> str:
 PASSING = {"identity", "dropout", "flatten", "reshape", "pad", "transpose"}
 
 
-def written_out(net: Net, depth: Mapping[str, int], known: Mapping[str, Holder]) -> list[str]:
+def written_out(
+    net: Net, depth: Mapping[str, int], known: Mapping[str, Holder], outputs: Sequence[str] = ()
+) -> list[str]:
     """The holders branch by branch, from the outputs back, the longer branch first."""
     order: list[str] = []
     done: set[str] = set()
@@ -334,7 +340,8 @@ def written_out(net: Net, depth: Mapping[str, int], known: Mapping[str, Holder])
         like = str(known[node.name].like) if node.name in known else node.kind
         return -depth[node.name], like, place[node.name]
 
-    ends = [net.maker[value] for value in net.graph.outputs.values() if value in net.maker]
+    last = [net.graph.outputs[name] for name in outputs or net.graph.outputs]
+    ends = [net.maker[value] for value in last if value in net.maker]
     ends += [node for node in reversed(net.graph.nodes) if not net.targets(node)]  # unused heads
     for end in ends:
         stack: list[tuple[Node, bool]] = [(end, False)]
@@ -439,16 +446,64 @@ def second_chance(
     Projections that one port hands to an attention at once, and the other two at a time, are
     written out in another order, in every block.
     """
-    left = [
-        [h for h in side if id(h) not in {id(getattr(p, name)) for p in matched}]
-        for name, side in (("torch", torch), ("keras", keras))
-    ]
+    left = [*left_over({"torch": torch, "keras": keras}, matched).values()]
     found = []
     for kind in dict.fromkeys(own_kind(holder) for holder in left[0]):
         ours, theirs = ([h for h in side if own_kind(h) == kind] for side in left)
         if len(ours) == len(theirs):
             found += [Pair(t, k, evidence(t, k)) for t, k in zip(ours, theirs, strict=True)]
     return found
+
+
+def left_over(
+    sides: Mapping[str, Sequence[Holder]], matched: Sequence[Pair]
+) -> dict[str, list[Holder]]:
+    """Side -> its layers without a partner."""
+    taken = {side: {id(getattr(pair, side)) for pair in matched} for side in sides}
+    return {side: [h for h in held if id(h) not in taken[side]] for side, held in sides.items()}
+
+
+def in_pieces(left: Mapping[str, Sequence[Holder]]) -> list[Pair]:
+    """What one port has in a layer, and the other's own formula reads tensor by tensor.
+
+    A norm written out in a model's own code multiplies by one tensor and adds another.
+    """
+    found = []
+    for side, other in (("torch", "keras"), ("keras", "torch")):
+        free = [h for h in left[side] if len(h.tensors) == 1]
+        for whole in left[other]:
+            count = len(whole.tensors)
+            runs = (free[i : i + count] for i in range(len(free) - count + 1))
+            made = next((m for run in runs if (m := put_together(run, whole)) is not None), None)
+            if made is not None:
+                free = [h for h in free if not {*h.tensors.values()} & {*made.tensors.values()}]
+                pair = {side: made, other: whole}
+                found.append(Pair(pair["torch"], pair["keras"], ("shape",)))
+    return found
+
+
+def put_together(run: Sequence[Holder], whole: Holder) -> Holder | None:
+    """The pieces as one layer with the other's roles; None where their shapes are not its.
+
+    Of several of one shape what is multiplied comes first, as it does in every norm.
+    """
+    pieces = sorted(run, key=lambda h: (h.node.kind not in ("multiply", "divide"), h.place))
+    tensors, shapes = {}, {}
+    for role in sorted(whole.shapes, key=lambda r: IN_ORDER.index(r) if r in IN_ORDER else 0):
+        fits = (h for h in pieces if axes_of(h) == sorted(n for n in whole.shapes[role] if n > 1))
+        piece = next(fits, None)
+        if piece is None:
+            return None
+        pieces.remove(piece)
+        ((own, tensors[role]),) = piece.tensors.items()
+        shapes[role] = piece.shapes[own]
+    return replace(run[-1], tensors=tensors, shapes=shapes)
+
+
+def axes_of(holder: Holder) -> list[int]:
+    """The sizes of its only tensor's axes, in whatever order."""
+    (shape,) = holder.shapes.values()
+    return sorted(n for n in shape if n > 1)
 
 
 def own_kind(holder: Holder) -> tuple[object, ...]:

@@ -76,6 +76,8 @@ def transfer(
             reached = shape_after(keras.tensors[theirs].shape, moves)
             if reached == shape:
                 found.carried.append(Carried(ours, theirs, moves))
+            elif turn := orders.across(pair.torch.node, pair.keras.node, reached, shape):
+                found.carried.append(Carried(ours, theirs, (*moves, *turn)))
             elif prod(reached) == prod(shape) and squeezed(reached) == squeezed(shape):
                 # (1, 1, C) and (C,): the same numbers in the same order
                 found.carried.append(Carried(ours, theirs, (*moves, ("reshape", shape))))
@@ -145,6 +147,29 @@ class Orders:
         if theirs.reads[0] in self.measured:
             return self.measured[theirs.reads[0]]
         return between(self.theirs.get(theirs.reads[0]), self.ours.get(ours.reads[0]))
+
+    def across(
+        self, ours: Node, theirs: Node, reached: tuple[int, ...], due: tuple[int, ...]
+    ) -> Moves:
+        """Of a kernel (out, 1, k, width) over the whole width of one map, a line's (out, width, k).
+
+        A text's embeddings are such a map, or the channels of a line. Nothing where it is none.
+        """
+        if {ours.kind, theirs.kind} != {"conv"} or {len(reached), len(due)} != {3, 4}:
+            return ()
+        width = self.torch.shapes[ours.reads[0]][-1]
+        if len(reached) == 4:
+            maps = self.keras.shapes[theirs.reads[0]]
+            width = maps[-2 if self.keras.channels == "last" else -1]
+        wide = reached if len(reached) == 4 else due
+        turned = wide[-1] == width  # else the map lies on its side, and is as high as the kernel
+        line = (wide[0], wide[3], wide[2]) if turned else (wide[0], *wide[2:])
+        if wide[1] != 1 or line not in (reached, due):
+            return ()
+        turn: Moves = (("transpose", (0, 2, 1)),) if turned else ()
+        if wide is due:
+            return (*turn, ("reshape", due))
+        return (("reshape", (wide[0], *wide[2:])), *turn)
 
     def made(self, ours: Node, theirs: Node) -> Moves:
         """Of the features that a dense layer of both makes, which may become maps."""

@@ -184,7 +184,11 @@ class Seen:
         made = []
         for name in self.parts if only is None else only:
             cut = self.cut_of(name)
-            mine = part(self.torch.net, cut.torch, self.cuts.by_torch)
+            mine = (
+                part(self.torch.net, cut.torch, self.cuts.by_torch)
+                if gradients
+                else self.torch_part(name)
+            )
             feeds: dict[str, tuple[str, Moves]] = {s: (f"value:{s}", ()) for s in mine.sources}
             shape = self.torch.value(cut.torch).shape
             back_in: dict[str, tuple[str, Moves]] = {}
@@ -193,6 +197,19 @@ class Seen:
             targets = () if gradients else (cut.torch,)  # what it makes is known
             made.append(Unit(name, mine.names, feeds, targets, back_in))
         return made
+
+    def torch_part(self, name: str) -> Part:
+        """What makes the same value in PyTorch; nothing, where Keras goes on from that value."""
+        cut = self.cut_of(name)
+        read = [self.cuts.by_keras[s].torch for s in self.keras_sources(name)]
+        if read == [cut.torch]:
+            return Part((), (cut.torch,))
+        return part(self.torch.net, cut.torch, self.cuts.by_torch)
+
+    def keras_sources(self, name: str) -> list[str]:
+        """What the Keras part reads, as far as anything stands for it."""
+        own = self.parts.get(name)
+        return [s for s in own.sources if s in self.cuts.by_keras] if own else []
 
     @cached_property
     def whole(self) -> tuple[Look, Look]:

@@ -261,3 +261,48 @@ def relative():
     )
     y = ops.transpose(Relative(scale)(q, k, v), (0, 2, 1, 3))
     return keras.Model(x, layers.Dense(12)(ops.reshape(y, (-1, 6, 12))))
+
+
+def phrases(pool="max"):
+    x = keras.Input((12, 6))
+    pools = layers.GlobalMaxPooling1D if pool == "max" else layers.GlobalAveragePooling1D
+    maps = [pools()(layers.Conv1D(3, k, activation="relu")(x)) for k in (2, 6)]
+    return keras.Model(x, layers.Dense(2)(layers.Concatenate()(maps)))
+
+
+class Scale(layers.Layer):
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(shape[-1],), initializer="ones", name="scale")
+
+    def call(self, x):
+        return x * self.scale
+
+
+def gated(end=""):
+    x = keras.Input((9, 8, 3))
+    y = layers.GlobalAveragePooling2D()(layers.Conv2D(6, 3, activation="sigmoid")(x))
+    few, many = layers.Dense(2)(y), Scale()(y)
+    if end == "relu":
+        many = layers.ReLU()(many)
+    if end == "clip":
+        few = ops.clip(few, -1000, 1000)
+    return keras.Model(x, {"few": few, "many": many, "gate": 0.5 * y, "over": few > 0})
+
+
+class Cosine(layers.Layer):
+    def build(self, shape):
+        self.classes = self.add_weight(shape=(shape[-1], 5), name="classes")
+
+    def call(self, x):
+        return 8 * ops.matmul(ops.normalize(x, axis=-1), ops.normalize(self.classes, axis=0))
+
+
+def inline(eps=1e-6, more=1.0):
+    x = keras.Input((7,))
+    y = layers.LayerNormalization(epsilon=eps)(layers.Dense(6)(x))
+    return keras.Model(x, Cosine()(y + more))
+
+
+def spectral():
+    x = keras.Input((7,))
+    return keras.Model(x, layers.SpectralNormalization(layers.Dense(6))(x))

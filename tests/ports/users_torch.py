@@ -363,3 +363,64 @@ class Relative(nn.Module):
         q, k, v = (f(x).view(-1, 6, 4, 3).transpose(1, 2) for f in (self.q, self.k, self.v))
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.bias())
         return self.fc(y.transpose(1, 2).reshape(-1, 6, 12))
+
+
+class Phrases(nn.Module):
+    """Kim 2014: kernels over whole embeddings, one of them as long as an embedding is wide."""
+
+    def __init__(self):
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(1, 3, (k, 6)) for k in (2, 6))
+        self.fc = nn.Linear(6, 2)
+
+    def forward(self, x):
+        maps = [F.relu(conv(x.unsqueeze(1))).squeeze(3) for conv in self.convs]
+        return self.fc(torch.cat([y.amax(2) for y in maps], 1))
+
+
+class Gated(nn.Module):
+    """Two heads by name, whose numbers no drawn weights ever make negative, or large."""
+
+    def __init__(self, end="", over=0.0):
+        super().__init__()
+        self.over = over
+        self.conv, self.scale = nn.Conv2d(3, 6, 3), nn.Parameter(torch.ones(6))
+        self.fc, self.end = nn.Linear(6, 2), end
+
+    def forward(self, x):
+        x = torch.sigmoid(self.conv(x)).mean((2, 3))
+        many, few = self.scale * x, self.fc(x)
+        if self.end == "relu":
+            many = F.relu(many)
+        if self.end == "clip":
+            few = few.clamp(-1000, 1000)
+        if self.end == "within":
+            x = x.clamp(0, 1)  # which does nothing to a sigmoid
+        return {"many": many, "few": few, "gate": 0.5 * x, "over": few > self.over}
+
+
+class Inline(nn.Module):
+    """Norms of a model's own code, without modules: over features, and of a cosine head."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(7, 6)
+        self.shift, self.scale = nn.Parameter(torch.zeros(6)), nn.Parameter(torch.ones(6))
+        self.classes = nn.Parameter(torch.randn(5, 6))
+
+    def forward(self, x):
+        x = self.fc(x)
+        x = x - x.mean(-1, keepdim=True)
+        x = self.scale * x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) + self.shift
+        return 8 * F.linear(F.normalize(x + 1), F.normalize(self.classes))
+
+
+class Spectral(nn.Module):
+    """A discriminator's layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.utils.parametrizations.spectral_norm(nn.Linear(7, 6))
+
+    def forward(self, x):
+        return self.fc(x)

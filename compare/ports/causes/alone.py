@@ -207,9 +207,13 @@ def joined(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> Cause:
     return Cause("concat-order", phrase, middle.error, after, (), ("concat-order",), fix)
 
 
+# What PyTorch calls its comparisons, and Keras; none says what it compares with.
+COMPARES = {"greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le"}
+
+
 def other_kind(middle: Middle, t: Node, k: Node, after: float | None) -> Cause:
     """Another operation in the place of one; unknown where they are called alike."""
-    if t.kind == k.kind or "block" in (t.kind, k.kind):
+    if "block" in (t.kind, k.kind) or COMPARES.get(t.kind, t.kind) == COMPARES.get(k.kind, k.kind):
         return Cause(before=middle.error)
     both = {t.kind, k.kind} <= ACTIVATIONS_OF_KIND
     pools = {t.kind, k.kind} <= POOLS

@@ -209,8 +209,7 @@ def on_numbers_that_show_it(seen: Seen, fault: Fault, number: int) -> Seen:
 
     What PyTorch's part makes of them on its way is made anew, and what Keras' makes.
     """
-    cut, source = seen.cut_of(fault.part), seen.room.path("torch", fault.hidden)
-    mine = part(seen.torch.net, cut.torch, seen.cuts.by_torch)
+    mine, source = seen.torch_part(fault.part), seen.room.path("torch", fault.hidden)
     (unit,) = seen.torch_units(False, [fault.part])
     unit = replace(unit, targets=tuple(made_by(mine)))
     ours = seen.room.replay("torch", f"shown-{number}", [unit], source)

@@ -95,7 +95,9 @@ class Line:
 
     def __str__(self) -> str:
         pairs = zip(self.slope[:SHOWN], self.offset[:SHOWN], strict=True)
-        said = ", ".join(f"{a:.6g} x {b:+.6g}" for a, b in pairs)
+        said = ", ".join(
+            f"{a:.6g} x" + (f" {b:+.6g}" if abs(b) > RIGHT * abs(a) else "") for a, b in pairs
+        )  # but for an offset that is rounding
         return said + (", ..." if len(self.slope) > SHOWN else "")
 
 

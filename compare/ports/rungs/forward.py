@@ -203,9 +203,14 @@ def other_outputs(seen: Seen) -> Iterator[Fault]:
             seen.torch.value(cut.torch).ravel(), seen.torch.value(t).ravel()
         )
         same = same or turned_alone(seen, cut, t)
+        names = [net.maker[v].name if v in net.maker else v
+                 for net, v in ((seen.torch.net, t), (seen.keras.net, k))]  # fmt: skip
+        shown = hidden.handed_on(seen, cut.torch, t) if same else None
+        if shown is not None:
+            detail = f"keras returns what is torch's {cut.torch}, torch returns {t}; {shown.words}"
+            place = f"{OUTPUT}{theirs}"
+            yield Fault(3, names[0], names[1], shown.error, detail, place, hidden=shown.numbers)
         if not same:
-            names = [net.maker[v].name if v in net.maker else v
-                     for net, v in ((seen.torch.net, t), (seen.keras.net, k))]  # fmt: skip
             detail = f"keras returns what is torch's {cut.torch}, torch returns {t}"
             error = relative_error(seen.torch.value(cut.torch), seen.torch.value(t))
             swapped = cut.torch in seen.torch.graph.outputs.values()

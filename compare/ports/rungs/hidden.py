@@ -12,28 +12,37 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 
-from common.graph import Node
+from common.graph import Moves, Node
+from common.job import Unit
+from compare.evidence import relative_error
 from compare.known import KEPT_IN_FLOAT32
-from compare.ports.cuts import Part, part
+from compare.ports.causes.alone import COMPARES
+from compare.ports.cuts import Cut, Part, part
 from compare.ports.fault import apart
 from compare.ports.looks import Array
-from compare.ports.verify import Seen
+from compare.ports.pairing import Net
+from compare.ports.verify import ROUTES, Seen
 from compare.thresholds import FORWARD_FLOAT64
 
 MAXIMA = {"max_pool", "global_max_pool", "adaptive_max_pool", "max"}
 STILL = {"identity", "dropout", "flatten", "reshape", "transpose", "relu"}  # keep the largest
 WITHIN_ONE = {"sigmoid", "hard_sigmoid", "tanh", "softmax", "softsign"}
 SEVERAL = {"block", "concat"}  # kinds that hold tensors, and may end in something else
+SCALED = ROUTES | {"multiply", "divide", "subtract", "rescale", "mean", "global_avg_pool"}
 BENDS = WITHIN_ONE | {
     "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "softplus", "hard_swish",
-    "clip", "maximum", "minimum", "abs",
+    "clip", "maximum", "minimum", "abs", "where", "threshold", "softshrink", "hardshrink",
 }  # fmt: skip
+BOUNDED = {*COMPARES.keys(), *COMPARES.values()}
 ROUNDS = 6
 REACH = 1.5  # places over which the numbers fall to a third
 FACTORS = (8.0, -8.0, 64.0, -64.0)
+NEAR = (1e-2, 1e-4, 1e-6)  # a comparison with almost nothing
+BEYOND = 8.0  # times a bound that is farther away: a layer's numbers are about as large as one
 Random = np.random.RandomState
 
 
@@ -56,11 +65,58 @@ def errors(seen: Seen) -> dict[str, Shown]:
         numbers = fed(seen, peaked, partial(peaks, random=random, count=count))
         on_other(seen, peaked, f"peaks-{count}", numbers, words, FORWARD_FLOAT64, found)
     bent = frozenset(name for name, own in seen.parts.items() if bends(seen, name, own))
-    for count, factor in enumerate(FACTORS if bent else ()):
+    nodes = [n for name in bent for n in (*seen.parts[name].nodes, *seen.torch_part(name).nodes)]
+    for count, factor in enumerate(factors(nodes) if bent else ()):
         words = "where numbers are larger than on the probe, or of the other sign"
         numbers = fed(seen, bent, partial(stirred, seen, factor=factor))
         on_other(seen, bent, f"stirred-{count}", numbers, words, KEPT_IN_FLOAT32, found)
     return found
+
+
+def handed_on(seen: Seen, mine: str, due: str) -> Shown | None:
+    """What lies between two values of PyTorch that are equal on the probe, where it shows.
+
+    Keras returns what stands for the one, PyTorch the other: a relu of nothing but positive numbers
+    may lie between. Views may, too, so that numbers are compared in their own order.
+    """
+    end, way = way_between(seen, mine, due)
+    if way is None or {node.kind for node in way.nodes} <= ROUTES | {"dropout"}:
+        return None
+    start = due if end == mine else mine
+    feeds: dict[str, tuple[str, Moves]] = {s: (f"value:{s}", ()) for s in way.sources}
+    unit = Unit("between", way.names, feeds, (end,), {})
+    for count, factor in enumerate(factors(way.nodes)):
+        numbers = {f"value:{s}": stirred(seen, s, seen.torch.value(s), factor) for s in feeds}
+        file = f"between-{due}-{count}"
+        source = seen.room.save(f"torch/{file}", numbers)
+        made = seen.room.replay("torch", f"on-{file}", [unit], Path(source)).value("between", end)
+        if made is None:
+            return None
+        error = relative_error(np.sort(numbers[f"value:{start}"].ravel()), np.sort(made.ravel()))
+        if error > KEPT_IN_FLOAT32:
+            words = "where numbers are larger than on the probe, or of the other sign"
+            return Shown(error, words, file if start == mine else "")
+    return None
+
+
+def way_between(seen: Seen, mine: str, due: str) -> tuple[str, Part | None]:
+    """The value that is made of the other one, and what makes it; None where neither is."""
+    for start, end in ((mine, due), (due, mine)):
+        known = {v: cut for v, cut in seen.cuts.by_torch.items() if v != end}
+        known[start] = Cut(start, "", (), "")
+        way = part(seen.torch.net, end, known)
+        if start in way.sources:
+            return end, way
+    return due, None
+
+
+def factors(nodes: Sequence[Node]) -> tuple[float, ...]:
+    """What numbers are multiplied by, so that some lie beyond every bound of these nodes."""
+    said = [x for node in nodes if node.kind in BENDS for x in node.settings.values()]
+    bounds = [abs(x) for x in said if isinstance(x, int | float) and np.isfinite(x)]
+    far = BEYOND * max(bounds, default=0.0)
+    found = (*FACTORS, far, -far) if far > max(FACTORS) else FACTORS
+    return (*found, *NEAR) if any(node.kind in BOUNDED for node in nodes) else found
 
 
 def on_other(
@@ -105,9 +161,15 @@ def hides(seen: Seen, name: str, own: Part) -> bool:
 
 
 def bends(seen: Seen, name: str, own: Part) -> bool:
-    """Whether the two sides bend numbers otherwise on the way."""
+    """Whether the two sides bend numbers otherwise on the way, or hold them against some bound.
+
+    What the bound of a comparison is no graph says.
+    """
     mine = partner(seen, name, own)
-    return mine is not None and bent_by(mine.nodes) != bent_by(own.nodes)
+    if mine is None:
+        return False
+    compared = {node.kind for node in (*mine.nodes, *own.nodes)} & BOUNDED
+    return bool(compared) or bent_by(mine.nodes) != bent_by(own.nodes)
 
 
 def bent_by(nodes: Sequence[Node]) -> list[str]:
@@ -116,7 +178,7 @@ def bent_by(nodes: Sequence[Node]) -> list[str]:
 
 def partner(seen: Seen, name: str, own: Part) -> Part | None:
     """PyTorch's part, where it reads the same values."""
-    mine = part(seen.torch.net, seen.cut_of(name).torch, seen.cuts.by_torch)
+    mine = seen.torch_part(name)
     known = all(source in seen.cuts.by_keras for source in own.sources)
     alike = known and {seen.cuts.by_keras[s].torch for s in own.sources} == set(mine.sources)
     return mine if alike else None
@@ -142,15 +204,28 @@ def stirred(seen: Seen, value: str, x: Array, factor: float) -> Array:
     zero. Others keep their signs, and one feature alone may show what the sum of all does not.
     """
     maker = seen.torch.net.maker.get(value)
-    if x.dtype.kind != "f" or (maker is not None and maker.kind in WITHIN_ONE):
+    if x.dtype.kind != "f" or within_bounds(seen.torch.net, value):
         return x
     ends = maker is not None and maker.kind in SEVERAL and x.min(initial=0.0) >= 0
     if maker is None or (maker.tensors and not ends):
-        return np.asarray(x * factor)
+        signs = np.resize((1.0, -1.0), len(x)).reshape(-1, *(1,) * (x.ndim - 1))
+        return np.asarray(x * factor * signs)  # both at once, or all that is left may be zero
     if x.ndim == 2:
         alone = np.arange(x.shape[1]) == np.arange(len(x))[:, None] % x.shape[1]
         x = np.where(alone if factor > 0 else np.roll(alone, 1, axis=1), x, 0)
     return np.asarray(x * abs(factor))
+
+
+def within_bounds(net: Net, value: str) -> bool:
+    """Whether no larger number can ever be there: a sigmoid's, and what is scaled from them."""
+    while value in net.maker:
+        node = net.maker[value]
+        if node.kind in WITHIN_ONE:
+            return True
+        if node.tensors or len(node.reads) != 1 or node.kind not in SCALED:
+            return False
+        (value,) = node.reads
+    return False
 
 
 def peaks(value: str, x: Array, random: Random, count: int) -> Array:

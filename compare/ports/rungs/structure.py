@@ -51,6 +51,11 @@ LOOPS = {
 }
 
 
+# What a power iteration keeps: of Keras' SpectralNormalization, of PyTorch's two ways.
+VECTOR = ("vector_u",)
+POWER = ("weight_u", "parametrizations.weight.0._u")
+
+
 def unread(seen: Seen) -> str:
     """What both ports hold that cannot be carried from one to the other, in words."""
     loops = {
@@ -60,6 +65,13 @@ def unread(seen: Seen) -> str:
     if all(loops.values()):
         names = [f"{s}'s {own[0].name} ({own[0].kind})" for s, own in loops.items()]
         return f"{' and '.join(names)}: the weights of recurrent layers cannot be carried over yet"
+    spectral = [name for name in seen.keras.graph.tensors if name.endswith(VECTOR)]
+    own = [name for name in seen.torch.graph.tensors if name.endswith(POWER)]
+    if spectral and own:
+        return (
+            f"{own[0]} and {spectral[0]}: the weights of spectral norms cannot be carried over "
+            "yet; verify ports without them"
+        )
     made = [h.node for h in seen.pairs.torch if h.node.kind == "weight_norm"]
     if made and not any(h.node.kind == "weight_norm" for h in seen.pairs.keras):
         layer = made[0].name.partition(".parametrizations")[0]
