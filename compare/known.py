@@ -20,6 +20,7 @@ from compare.thresholds import STEP_ADAPTIVE, STEP_FLOAT64
 Array = NDArray[Any]
 FOLDED = 1e-6  # of a tensor's largest number: a few roundings of float32, where they are added up
 HALF_A_PLACE = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-11}  # relative
+SOFTPLUS_STRAIGHT = 20.0  # above it PyTorch's softplus is the number itself (its `threshold`)
 KEPT_IN_FLOAT32 = 1e-6  # what a constant held in float32 can make of a number in a float64 net
 
 
@@ -84,6 +85,11 @@ def equal_in_float32(a: float, b: float) -> bool:
 def allowed_in_a_step(optimizer: str) -> float:
     """How far the steps of two right ports may be apart, relatively."""
     return STEP_FLOAT64 if optimizer == "sgd" else STEP_ADAPTIVE
+
+
+def rounded(x: float) -> float:
+    """A constant as float32 holds it."""
+    return float(np.float32(x))
 
 
 def flipped_in_float32(errors: Iterable[float]) -> float:
@@ -178,8 +184,12 @@ ROUNDED_CONSTANTS = Known(
     "tensor of either side that holds a mean or a standard deviation of pixels. A recipe rounds "
     "its constants to float32 once, for both sides (Recipe.float32), so that none is left over",
     "equal in float32: 6e-8 of the constant; a recipe's constants exactly",
-    {"compare/checks/attributes.py": "equal_in_float32"},
+    {
+        "compare/checks/attributes.py": "equal_in_float32",
+        "compare/ports/causes/spoilt.py": "rounded",  # the scale of an attention
+    },
     (
+        "tests/test_verify_users.py::test_a_right_port_matches",
         "tests/test_known.py::test_two_lines_are_one_where_their_constants_are_equal_in_float32",
         "tests/test_attributes.py::test_a_constant_may_be_rounded_to_float32_and_no_further",
         "tests/test_steps.py::test_adams_first_update_is_the_formula_written_out",
@@ -193,6 +203,16 @@ ACTIVATION_CONSTANTS = Known(
     "largest output at most",
     {"compare/ports/causes/spoilt.py": "KEPT_IN_FLOAT32"},
     ("tests/test_known.py::test_gelus_with_constants_of_float32_are_within_the_bound",),
+)
+STRAIGHT_SOFTPLUS = Known(
+    "straight-softplus",
+    "a softplus of numbers above 20 differs by up to 2.1e-9, which is 1e-10 of them",
+    "PyTorch hands them on as they are, where log(1 + exp(x)) is x + exp(-x); Keras computes it",
+    "log(1 + exp(-20)); made straight above 20 Keras' is PyTorch's, down to rounding",
+    {"compare/ports/causes/spoilt.py": "SOFTPLUS_STRAIGHT"},
+    (
+        "tests/test_verify_users.py::test_a_softplus_that_is_straight_above_20_is_a_known_difference",
+    ),
 )
 ADAPTIVE_STEP = Known(
     "adaptive-step",
@@ -250,6 +270,7 @@ KNOWN = (
     TIES,
     ROUNDED_CONSTANTS,
     ACTIVATION_CONSTANTS,
+    STRAIGHT_SOFTPLUS,
     ADAPTIVE_STEP,
     FLIPPED_RELU,
     FOLDED_NORM,

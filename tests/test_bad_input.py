@@ -224,7 +224,8 @@ def test_an_interpreter_that_cannot_run_a_worker_is_refused(refused, place, side
         assert {"torch": "no numpy, torch", "keras": "no numpy, keras, tensorflow"}[side] in message
 
 
-def test_an_interpreter_whose_framework_cannot_be_imported_is_refused(refused, place):
+def test_an_interpreter_whose_framework_cannot_be_imported_is_refused(refused, place, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # it would leave what it compiles
     venv.create(place / "odd", with_pip=False)
     (packages,) = (place / "odd" / "lib").glob("python*/site-packages")
     (packages / "torch").mkdir()

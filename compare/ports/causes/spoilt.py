@@ -9,7 +9,7 @@ import numpy as np
 from common.job import Repair
 from common.operations import in_float32
 from compare.evidence import relative_error
-from compare.known import KEPT_IN_FLOAT32
+from compare.known import KEPT_IN_FLOAT32, SOFTPLUS_STRAIGHT, rounded
 from compare.ports.causes.catalogue import way_to_torch
 from compare.ports.causes.cause import KNOWN, Cause
 from compare.ports.causes.narrow import Middle
@@ -84,7 +84,7 @@ def straight(x: Array, middle: Middle) -> Cause | None:
     bent = numbers("softplus", {}, [wide], {}, middle.due)
     if bent is None or relative_error(middle.made, bent) > FORWARD_FLOAT64:
         return None
-    after = relative_error(middle.due, np.where(wide > 20, wide, bent))
+    after = relative_error(middle.due, np.where(wide > SOFTPLUS_STRAIGHT, wide, bent))
     if after > FORWARD_FLOAT64:
         return None
     return Cause(KNOWN, "PyTorch's softplus is straight above 20", middle.error, after)
@@ -147,7 +147,7 @@ def rounded_factors(seen: Seen, fault: Fault) -> Iterator[Repair]:
     """Keras' products with a number that is one of PyTorch's in float32, done with PyTorch's."""
     mine = part(seen.torch.net, seen.cut_of(fault.part).torch, seen.cuts.by_torch)
     said = [node.settings.get(word) for node in mine.nodes for word in ("scale", "operand")]
-    meant = {float(np.float32(x)): x for x in said if isinstance(x, float)}
+    meant = {rounded(x): x for x in said if isinstance(x, float)}
     for node in seen.parts[fault.part].nodes:
         own = node.settings.get("operand")
         if node.kind not in ("multiply", "divide") or len(node.reads) != 1 or own not in meant:
