@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import probe_of
 from ports.ops_spec import OPS
-from test_ladder import BROKEN, HERE, RIGHT, expectation, with_fault
+from test_ladder import BROKEN, EACH, HERE, RIGHT, expectation, with_fault
 
 from common import reference, weights
 from common.job import Build, spec_of
@@ -24,7 +24,7 @@ from compare.thresholds import FORWARD_FLOAT32, FORWARD_FLOAT64
 from compare.variants import ANYWHERE, ROUNDING, VARIANTS, Case
 
 
-@pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EACH)
 def test_the_cause_of_a_broken_port_is_the_one_that_was_planted(evidence, climbed, path):
     """At its rung and layer; another culprit of the same fault has the same cause, or none.
 

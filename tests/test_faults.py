@@ -204,6 +204,7 @@ def test_a_worker_without_memory_leaves_the_other_sides_results(compared, spare,
         resource.prlimit(worker.process.pid, resource.RLIMIT_AS, free)
 
 
+@pytest.mark.slow
 def test_a_hung_worker_meets_the_time_limit(compared, spare, in_training):
     in_training("torch", lambda pid: os.kill(pid, signal.SIGSTOP), after=0)
     stopped = spare("torch")
@@ -214,6 +215,7 @@ def test_a_hung_worker_meets_the_time_limit(compared, spare, in_training):
     assert not alive(stopped.process.pid)
 
 
+@pytest.mark.slow
 def test_a_worker_that_ends_itself_is_noticed_at_once_though_its_child_lives_on(
     compared, spare, port
 ):

@@ -35,6 +35,10 @@ RIGHT: dict[str, dict[str, Any]] = {
 BROKEN = [  # the others show in training alone: tests/test_selfcheck.py
     path for path in sorted((HERE / "broken").glob("*.py")) if '"dropping"' not in path.read_text()
 ]
+EACH = [  # a third of them every day; the slow run has the others
+    pytest.param(path, id=path.stem, marks=pytest.mark.slow if i % 3 else ())
+    for i, path in enumerate(BROKEN)
+]
 
 
 def expectation(path: Path) -> dict[str, object]:
@@ -80,7 +84,7 @@ def test_float64_errors_of_right_ports_lie_two_decades_below_what_is_allowed(cli
             assert check.measured is not None and check.measured < allowed / 100
 
 
-@pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EACH)
 def test_a_broken_port_is_rejected_at_its_rung_and_layer(climbed, path):
     expected = expectation(path)
     checks = {check.rung: check for check in climbed(**with_fault(path))}
@@ -93,7 +97,7 @@ def test_a_broken_port_is_rejected_at_its_rung_and_layer(climbed, path):
             assert rung >= expected["rung"] or check.verdict.agrees, check.detail
 
 
-@pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EACH)
 def test_no_layer_after_a_fault_is_blamed_for_it(climbed, path):
     expected = expectation(path)
     blamed = {
