@@ -90,7 +90,6 @@ def resumed(died, tmp_path_factory, environment) -> tuple[Path, dict]:
     return place, json.loads(done.stdout)
 
 
-@pytest.mark.slow
 def test_resuming_keeps_what_was_finished_and_trains_the_rest(died, resumed):
     before, after = died[0] / "run", resumed[0] / "run"
     kept = ["torch", "keras", "seed-1/torch", "seed-2/torch", "control/torch"]
