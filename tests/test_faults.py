@@ -178,6 +178,7 @@ def assert_nothing_is_half_written(folder: Path) -> None:
             json.loads(path.read_text())
 
 
+@pytest.mark.slow
 def test_a_worker_killed_in_training_leaves_the_other_sides_results(compared, spare, in_training):
     in_training("keras", lambda pid: os.kill(pid, signal.SIGKILL), after=0.2)
     result = compared("run", "--epochs", "2", instead={"keras": spare("keras")})
@@ -273,7 +274,7 @@ PRINTS = """print("a line"); print('{"event": "done", "job": 1}', flush=True)
         ctypes.CDLL(None).fflush(None); assert sys.stdin.read() == ''"""
 
 
-@pytest.mark.parametrize("side", ["torch", "keras"])
+@pytest.mark.parametrize("side", ["torch", pytest.param("keras", marks=pytest.mark.slow)])
 def test_what_a_port_prints_reaches_the_log_alone(compared, workers, port, side):
     port(side, PRINTS)
     result = compared("check")

@@ -93,6 +93,7 @@ def test_the_scripts_differ_by_the_error_that_was_told(verified, tmp_path, name)
             np.testing.assert_allclose(apart, float(culprit["error_float64"]), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_is_inside_of_a_model_is_shown_by_the_whole_of_it(verified, tmp_path):
     ports = (f"{path}:Inside" for path in ODD)
     found = verified(Request(*ports, ((6,),)))

@@ -144,7 +144,9 @@ def walked(workers, tmp_path_factory):
     return together
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n == "adam" else pytest.mark.slow) for n in RECIPES]
+)
 def test_right_ports_take_the_same_hundred_steps(walked, name):
     check = trajectory.judge(walked(RECIPES[name], ports()))
     assert check.verdict.agrees, check.detail
