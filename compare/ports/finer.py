@@ -8,9 +8,11 @@ are cuts there too, unless what they make has nothing in common.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from compare.ports import cuts
+from compare.ports.at_once import at_once
 from compare.ports.fault import apart
 from compare.ports.looks import Replay, replaced
 from compare.thresholds import FORWARD_FLOAT64
@@ -25,9 +27,13 @@ TRIES = 4  # each leaves out the first cuts that are wrong
 def refine(found: Seen) -> None:
     """Cuts parts that err, and runs what they now consist of."""
     before, parts_before, replayed = found.cuts, found.parts, found.replayed
-    wrong = {n for n in parts_before if error(found, replayed, n) > FORWARD_FLOAT64}
+    errors = at_once(partial(error, found, replayed), parts_before)
+    wrong = {n for n, e in zip(parts_before, errors, strict=True) if e > FORWARD_FLOAT64}
     wrong = {n for n in wrong if n not in replayed.failed}
     inside = {v for n in wrong for node in parts_before[n].nodes for v in node.writes}
+    paired = {v for pair in found.pairs.pairs for v in pair.keras.node.writes}
+    if not paired & inside - before.by_keras.keys():
+        return  # every layer that is a pair ends a part of its own
     finer = cuts.find(
         found.torch.net, found.keras.net, found.pairs, found.torch.arrays, found.keras.arrays, wrong
     )
