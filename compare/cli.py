@@ -111,7 +111,7 @@ def parser() -> argparse.ArgumentParser:
         "1 they differ, 2 a mistake in the options or the data, 3 a worker failed, "
         "4 inconclusive.",
     )
-    top.add_argument("--version", action="version", version="compare-ports 0.2.0")
+    top.add_argument("--version", action="version", version="compare-ports 0.3.0")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
     run = commands.add_parser("run", help="check both ports, train both, compare them")
