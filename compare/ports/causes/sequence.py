@@ -121,7 +121,7 @@ def as_torch(
 ) -> tuple[Repair, ...]:
     """One operation of Keras does all of PyTorch's, and the others hand on what they read.
 
-    None where that one would not come to read all that it needs, or others read what is between.
+    Nothing where that one would not come to read all that it needs, or others read what is between.
     """
     wide = [work for work in keras if len(work.node.reads) > 1]
     if len(wide) > 1 or not read_here_alone(seen, keras):
