@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -33,6 +35,7 @@ CODES = {
 DTYPES = {np.dtype(dtype): code for code, dtype in CODES.items()}
 HEADER_LIMIT = 100_000_000  # bytes, as in the format's own reader
 HEADER_ROOM = 1 << 20  # bytes left in front of the arrays of a file whose names are not known yet
+AHEAD = 2  # arrays that wait for being written
 BLOCK = 1 << 24  # bytes that are moved at once where that was not enough
 
 
@@ -70,7 +73,9 @@ def as_bytes(array: Array) -> memoryview:
 class Writer:
     """Writes arrays one by one, so that none has to wait in memory for the last; all or nothing.
 
-    `note` is anything JSON can hold. Used in a `with`; what raises inside leaves no file.
+    A thread of its own writes them, while whoever adds them makes the next ones: their numbers must
+    stay as they are until the end. `note` is anything JSON can hold. Used in a `with`; what raises
+    inside leaves no file.
     """
 
     def __init__(self, path: Path, note: Any = None) -> None:
@@ -79,24 +84,45 @@ class Writer:
         if note is not None:
             self.header["__metadata__"] = {"note": json.dumps(note)}
         self.end = 0
+        self.waiting: queue.Queue[Array | None] = queue.Queue(AHEAD)
+        self.thread = threading.Thread(target=self.write, daemon=True)
+        self.error: OSError | None = None
 
     def __enter__(self) -> Writer:
         handle, self.name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
         self.file = os.fdopen(handle, "w+b")
         self.room = (len(json.dumps(self.header)) + HEADER_ROOM) // 8 * 8
         self.file.seek(8 + self.room)
+        self.thread.start()
         return self
 
     def add(self, name: str, array: Array) -> None:
-        """One array behind those before it."""
+        """One array behind those before it. OSError where one of those could not be written."""
+        self.check()
         self.header[name] = entry(name, array, self.end)
-        self.file.write(as_bytes(array))
+        self.waiting.put(array)
         self.end += array.nbytes
 
+    def write(self) -> None:
+        """Array after array, until there is None; what comes after an error is let go."""
+        while (array := self.waiting.get()) is not None:
+            try:
+                if self.error is None:
+                    self.file.write(as_bytes(array))
+            except OSError as error:
+                self.error = error
+
+    def check(self) -> None:
+        if self.error is not None:
+            raise self.error
+
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self.waiting.put(None)
+        self.thread.join()
         try:
             with self.file:
                 if kind is None:
+                    self.check()
                     self.file.write(self.head())
             if kind is None:
                 os.chmod(self.name, 0o644)

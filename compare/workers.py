@@ -27,6 +27,7 @@ from common.job import Job, to_line
 PACKAGES = {"torch": "torch_impl", "keras": "tf_impl"}
 NEEDS = {"torch": ("numpy", "torch"), "keras": ("numpy", "keras", "tensorflow")}
 PYTHON = (3, 11)  # the oldest that the workers' code runs on
+PASSING = "tmp"  # a folder in the worker's room
 LOG_LINES = 5  # of a dead worker's log, shown with the failure
 COLOURS = re.compile(r"\x1b\[[\d;]*m")  # which Keras writes into the text of its exceptions
 SIGNALS = {number.value: number.name for number in signal.Signals}
@@ -225,10 +226,11 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def lay_out(room: Path, package: str) -> None:
-    """A folder with links to `common` and the worker's package, and to nothing else.
+    """A folder with links to `common` and the worker's package, and one for passing files.
 
     Put on the path of another interpreter, it brings none of this one's packages along.
     """
+    (room / PASSING).mkdir()
     root = Path(__file__).resolve().parent.parent
     for name in ("common", package):
         (room / name).symlink_to(root / name, target_is_directory=True)
@@ -240,6 +242,7 @@ def environment(room: str, device: str) -> dict[str, str]:
         "PYTHONPATH": room,
         "PYTHONSAFEPATH": "1",
         "PYTHONUNBUFFERED": "1",
+        "TMPDIR": os.path.join(room, PASSING),  # what a framework or a port leaves there goes, too
         "PYTHONHASHSEED": "0",
         "OMP_NUM_THREADS": "1",  # two spinning threads on two busy cores are slower than one
         "MKL_NUM_THREADS": "1",

@@ -85,8 +85,8 @@ def look(job: LookJob, progress: Emit) -> dict[str, Any]:
     held = owned(port.model) if job.tensors else {}
     arrays = {f"tensor:{name}": names.canonical(x) for name, x in held.items()}
     if job.calibrate and not job.values and job.training in port.looked:
-        graph = port.looked[job.training].graph  # as it ran before: tensors are all that is wanted
-        own = {f"tensor:{name}" for name in graph.tensors}
+        graph = port.looked[job.training].graph  # as it ran before: what was measured is wanted
+        own = {f"tensor:{name}" for name, held in graph.tensors.items() if held.statistic}
         tensors.save(Path(job.out), {n: arrays[n] for n in arrays if n in own}, graph.to_note())
         return {}
     buffers = copies(port.model, parameters=False)

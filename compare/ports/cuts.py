@@ -301,6 +301,9 @@ def rare_ways(keras: Shape, torch: Shape) -> Iterator[Moves]:
                 yield (("transpose", (0, *axes)),)
 
 
+CHANNELS = 16  # about so many of a map tell which way its numbers lie
+
+
 @dataclass(frozen=True)
 class Mark:
     """Numbers that stand for a value, whatever the order of its axes."""
@@ -485,7 +488,8 @@ def nearest_way(
     if len(ways) < 2 or f"value:{t}" not in ours or f"value:{k}" not in theirs:
         return None
     due, made = ours[f"value:{t}"][:1], theirs[f"value:{k}"][:1]  # one sample tells
-    errors = [relative_error(moved(made, way), due) for way in ways]
+    some = np.s_[:, :: max(due.shape[1] // CHANNELS, 1)] if due.ndim > 2 else np.s_[:]
+    errors = [relative_error(moved(made, way)[some], due[some]) for way in ways]
     best = min(errors)
     other = min((e for e in errors if e > best), default=np.inf)  # several may lead to one order
     return ways[errors.index(best)] if best < min(0.1, other / 10) else None

@@ -17,10 +17,12 @@ from compare.ports.at_once import at_once
 from compare.ports.causes.cause import KNOWN, Cause
 from compare.ports.causes.explain import explain
 from compare.ports.fault import Fault
-from compare.ports.judge import Judgement, judge
-from compare.ports.looks import SIDES, Look
+from compare.ports.judge import Judgement, judge, rounded
+from compare.ports.looks import SIDES, Look, meanwhile
 from compare.ports.reproduce import reproduced
 from compare.ports.rungs.forward import end_to_end_of
+from compare.ports.rungs.hidden import errors
+from compare.ports.rungs.structure import unrelated
 from compare.ports.verify import Request, Seen
 from compare.verdict import EXIT_STATUS, Check, Verdict, worst
 
@@ -54,9 +56,13 @@ class Told:
 @np.errstate(all="ignore")  # what is not finite is told as a finding
 def tell(seen: Seen) -> Told:
     """Judges, explains, repairs."""
-    judgement = judge(seen)
-    causes = at_once(partial(explain, seen), judgement.faults, count())
-    pairs = zip(judgement.faults, causes, strict=True)
+    behind = {} if unrelated(seen) else errors(seen)
+    numbers = count()
+    with meanwhile(lambda: seen.replayed_float32):
+        judgement = judge(seen, behind)
+        causes = at_once(partial(explain, seen), judgement.faults, numbers)
+    causes += at_once(partial(explain, seen), rounded(seen, judgement), numbers)
+    pairs = sorted(zip(judgement.faults, causes, strict=True), key=partial(place_of, seen))
     found = [Culprit(fault, cause) for fault, own in pairs for cause in own]
     known = [c for c in found if c.cause.id == KNOWN]
     culprits = unique([c for c in found if c.cause.id != KNOWN])
@@ -65,6 +71,13 @@ def tell(seen: Seen) -> Told:
     exact = [repair for c in known for repair in c.cause.repairs]
     residual = run_repaired(seen, [*repairs, *exact]) if repairs else None
     return Told(judgement, culprits, known, checks, residual, len(repairs))
+
+
+def place_of(seen: Seen, told: tuple[Fault, Sequence[Cause]]) -> tuple[int, int]:
+    """Where a fault stands: rung by rung, and those of numbers as the parts run."""
+    rung, part = {1: 3}.get(told[0].rung, told[0].rung), told[0].part
+    places = list(seen.parts) if rung == 3 else []
+    return rung, places.index(part) if part in places else len(places)
 
 
 def unique(culprits: list[Culprit]) -> list[Culprit]:
@@ -142,6 +155,7 @@ def of(seen: Seen, arguments: Sequence[str]) -> Document:
     unknown = [c.fault for c in told.culprits if c.cause.id is None and not c.fault.hidden]
     folders = reproduced(seen, unknown)
     known = {(c.fault.torch, c.fault.keras) for c in told.known}
+    rows = told.judgement.rows.values()
     document = {
         "schema_version": 1,
         "command": ["compare", *arguments],
@@ -153,7 +167,7 @@ def of(seen: Seen, arguments: Sequence[str]) -> Document:
         "run": str(seen.room.folder),
         "seed": seen.request.seed,
         "backends": {side: backend(seen, side) for side in SIDES},
-        "layers": [row | {"verdict": row_verdict(row, known)} for row in told.judgement.rows],
+        "layers": [row | {"verdict": row_verdict(row, known)} for row in rows],
         "pairs": [
             {"torch": p.torch.node.name, "keras": p.keras.node.name, "evidence": list(p.evidence)}
             for p in seen.pairs.pairs

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from compare.ports import cuts
 from compare.ports.at_once import at_once
-from compare.ports.fault import apart
-from compare.ports.looks import Replay, replaced
+from compare.ports.gaps import error_alone
+from compare.ports.looks import replaced
 from compare.thresholds import FORWARD_FLOAT64
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ TRIES = 4  # each leaves out the first cuts that are wrong
 def refine(found: Seen) -> None:
     """Cuts parts that err, and runs what they now consist of."""
     before, parts_before, replayed = found.cuts, found.parts, found.replayed
-    errors = at_once(partial(error, found, replayed), parts_before)
+    errors = at_once(partial(error_alone, found, replayed), parts_before)
     wrong = {n for n, e in zip(parts_before, errors, strict=True) if e > FORWARD_FLOAT64}
     wrong = {n for n in wrong if n not in replayed.failed}
     inside = {v for n in wrong for node in parts_before[n].nodes for v in node.writes}
@@ -47,13 +47,14 @@ def refine(found: Seen) -> None:
         changed = {n for n, own in found.parts.items() if parts_before.get(n) != own}
         units = found.units(gradients=True, only=frozenset(changed))
         again = found.room.replay("keras", f"finer-{turn}-float64", units, source)
-        bad = {n for n in changed if error(found, again, n) > RELATED}
+        bad = {n for n in changed if error_alone(found, again, n) > RELATED}
         if not bad:
             found.__dict__["replayed"] = replaced(replayed, again, changed)
             units = [unit for unit in found.torch_units(True) if unit not in units_before]
             again = found.room.replay("torch", "finer-float64", units, source)
             names = {unit.name for unit in units}
             found.__dict__["torch_replayed"] = replaced(found.torch_replayed, again, names)
+            found.replayed.forget(names)
             return
         first = {n for n in bad if not bad & {*found.parts[n].sources}}
         blamed = first | {v for n in first for v in found.parts[n].sources}
@@ -66,9 +67,3 @@ def become(found: Seen, known: cuts.Cuts) -> None:
     """From now on these are the cuts."""
     found.__dict__["cuts"] = known
     found.__dict__.pop("parts", None)
-
-
-def error(found: Seen, replay: Replay, name: str) -> float:
-    """Of one part, alone on PyTorch's numbers."""
-    cut = found.cut_of(name)
-    return apart(replay.value(name, found.target(name)), found.torch.value(cut.torch), cut)

@@ -5,16 +5,17 @@ No part is blamed for what came before it, and what all parts do right the whole
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
 
 from compare.ports.fault import Fault, looks
 from compare.ports.rungs.coverage import blindness, covered, unseen
-from compare.ports.rungs.forward import end_to_end, forward
+from compare.ports.rungs.forward import end_to_end, forward, in_float32
 from compare.ports.rungs.gradients import allowed_whole, gradients, whole_gradients
+from compare.ports.rungs.hidden import Shown
 from compare.ports.rungs.step import own_words, step
 from compare.ports.rungs.structure import is_constant, structure, unrelated
 from compare.ports.rungs.training import trained_otherwise_in_words, training
@@ -31,7 +32,7 @@ class Judgement:
 
     checks: list[Check]
     faults: list[Fault]
-    rows: list[dict[str, Any]]  # one for each pair of values
+    rows: dict[str, dict[str, Any]]  # by part
     coverage: dict[str, tuple[int, int]]
     residual: float  # of the model's outputs, both running freely with the same weights
     notes: list[str]
@@ -41,13 +42,16 @@ class Judgement:
         return worst(check.verdict for check in self.checks)
 
 
-def judge(seen: Seen) -> Judgement:
-    """Every rung, whatever the others say; none of two networks that have nothing in common."""
+def judge(seen: Seen, behind: Mapping[str, Shown]) -> Judgement:
+    """Every rung, whatever the others say; none of two networks that have nothing in common.
+
+    In float64: what errs in float32 alone is added by `rounded`. `behind`: of hidden.errors.
+    """
     if said := unrelated(seen):
         check = Check("structure", 0, Verdict.NOT_COMPARABLE, said)
-        return Judgement([check], [], [], coverage_of(seen), end_to_end(seen), [])
+        return Judgement([check], [], {}, coverage_of(seen), end_to_end(seen), [])
     rows: dict[str, dict[str, Any]] = {}
-    first = [structure(seen), forward(seen, rows)]
+    first = [structure(seen), forward(seen, rows, behind)]
     wrong = {fault.part for fault in first[1][1]}
     rungs = [*first, training(seen, wrong), gradients(seen, rows)]
     faults = [fault for _, found in rungs for fault in found]
@@ -72,7 +76,22 @@ def judge(seen: Seen) -> Judgement:
         )
     notes = [*blind, *as_built(seen), *resting(seen), *trained_otherwise_in_words(seen, wrong)]
     notes += [f"{own}; the same is up to the other side's training" for own in own_words(seen)]
-    return Judgement(checks, faults, list(rows.values()), coverage_of(seen), residual, notes)
+    return Judgement(checks, faults, rows, coverage_of(seen), residual, notes)
+
+
+def rounded(seen: Seen, found: Judgement) -> list[Fault]:
+    """What errs in float32 alone; the judgement is told of it."""
+    more = in_float32(seen, found.rows)
+    if more:
+        (check,) = [check for check in found.checks if check.id == "forward"]
+        said = check.detail if check.verdict is Verdict.DIFFERENT else more[0].detail
+        right, asked = check.coverage
+        told = replace(
+            check, verdict=Verdict.DIFFERENT, detail=said, coverage=(right - len(more), asked)
+        )
+        found.checks[found.checks.index(check)] = told
+        found.faults += more
+    return more
 
 
 def as_built(seen: Seen) -> Iterator[str]:

@@ -79,9 +79,16 @@ class Replay:
 
     arrays: Mapping[str, Array]
     failed: Mapping[str, str]  # unit -> why it could not be run
+    errors: dict[str, float] = field(default_factory=dict)  # of units, as compare/ports/gaps.py
+    gradients: dict[str, tuple[float, str]] = field(default_factory=dict)  # found: and of what
 
     def value(self, unit: str, name: str) -> Array | None:
         return self.arrays.get(f"{unit}|value:{name}")
+
+    def forget(self, units: Collection[str]) -> None:
+        """What these hand back is no longer what it was held against."""
+        for name in units:
+            self.gradients.pop(name, None)
 
     @cached_property
     def by_unit(self) -> dict[str, Mapping[str, Array]]:
@@ -115,7 +122,20 @@ def replaced(before: Replay, again: Replay, units: Collection[str]) -> Replay:
     files |= {k: again.arrays for k in again.arrays if k.partition("|")[0] in units}
     failed = {n: why for n, why in before.failed.items() if n not in units}
     failed |= {n: why for n, why in again.failed.items() if n in units}
-    return Replay(Gathered(files), failed)
+    errors = {n: error for n, error in before.errors.items() if n not in units}
+    found = Replay(Gathered(files), failed, errors | again.errors, dict(before.gradients))
+    found.forget(units)
+    return found
+
+
+def one_replay(found: Sequence[Replay]) -> Replay:
+    """Several of different units as one."""
+    return Replay(
+        Gathered({key: one.arrays for one in found for key in one.arrays}),
+        {name: why for one in found for name, why in one.failed.items()},
+        {name: error for one in found for name, error in one.errors.items()},
+        {name: worst for one in found for name, worst in one.gradients.items()},
+    )
 
 
 @dataclass

@@ -7,6 +7,7 @@ then every part of the Keras port runs alone on PyTorch's numbers (compare/ports
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,17 +27,17 @@ from common.graph import Moves, back, fed, moved, noise
 from common.job import Load, Unit
 from compare.evidence import relative_error
 from compare.folder import RunFolder, read_json, write_json
-from compare.ports import cuts, pairing, parts, transfer
+from compare.ports import cuts, gaps, pairing, parts, transfer
 from compare.ports.cuts import Cut, Cuts, Part, part
 from compare.ports.exchange import exchanged
 from compare.ports.finer import refine
 from compare.ports.folded import Folded, take_out
-from compare.ports.looks import SIDES, Look, Replay, Room, both, meanwhile, replaced
+from compare.ports.looks import SIDES, Look, Replay, Room, both, meanwhile, one_replay, replaced
 from compare.ports.orders import feature_orders
 from compare.ports.pairing import Holder, Pairs
 from compare.ports.short import Short, measured
 from compare.progress import Reporter
-from compare.workers import Worker, check_python
+from compare.workers import Worker, check_python, threads
 
 T = TypeVar("T")
 Array = NDArray[Any]
@@ -46,6 +47,7 @@ ROUTES = {"concat", "flatten", "reshape", "transpose", "identity", "add", "pad",
 DRAWN = {"weight", "bias", "scale", "shift"}  # where frozen, too; else what never changes stays
 EXCHANGES = 8  # of layers that are alike: how deep branches of branches may lie
 SCALES = (1.0, 8.0)  # of a probe's samples in turn: a bound shows where numbers are large
+TURN = 2**22  # numbers of a sample that parts make before what they left is looked at
 OUTPUT = "output:"  # in front of an output's name: a value of its own, which the model gives back
 
 
@@ -314,9 +316,29 @@ class Seen:
 
     @cached_property
     def replayed(self) -> Replay:
-        """Every part of the Keras port alone, in float64, in evaluation mode."""
-        source = self.room.path("torch", "look-float64")
-        return self.room.replay("keras", "replay-float64", self.units(gradients=True), source)
+        """Every part of the Keras port alone, in float64, in evaluation mode.
+
+        Turn by turn: what one left is measured while the next one runs.
+        """
+        source, found = self.room.path("torch", "look-float64"), []
+        with threads(1) as pool:
+            for turn, units in enumerate(self.in_turns(self.units(gradients=True))):
+                left = self.room.replay("keras", f"replay-float64-{turn}", units, source)
+                pool.submit(gaps.measure, self, left, units)
+                found.append(left)
+        return one_replay(found)
+
+    def in_turns(self, units: Sequence[Unit]) -> list[list[Unit]]:
+        """One after the other, so many that each turn makes enough numbers to be worth a file."""
+        turns: list[list[Unit]] = [[]]
+        made = 0
+        for unit in units:
+            if made > TURN:
+                turns.append([])
+                made = 0
+            turns[-1].append(unit)
+            made += sum(prod(self.keras.graph.shapes[target]) for target in unit.targets)
+        return turns
 
     @cached_property
     def torch_replayed(self) -> Replay:
@@ -376,14 +398,14 @@ def verify(
         for side in SIDES:
             reporter.phase(side, "looks at the port")
         note(request, folder)
-        return shown(request, Room(folder, loads, workers), use)
+        made = shown(request, Room(folder, loads, workers), use)
+        both(lambda side: workers[side].close())
+        return made
 
 
 def shown(request: Request, room: Room, use: Callable[[Seen], T]) -> T:
-    """What is made of all that both ports show; float32 is looked at while float64 is judged."""
-    found = seen(request, room)
-    with meanwhile(lambda: found.replayed_float32):
-        made = use(found)
+    """What is made of all that both ports show."""
+    made = use(seen(request, room))
     thin(request, room.folder)
     return made
 
@@ -392,9 +414,15 @@ def thin(request: Request, folder: Path) -> None:
     """Leaves the report without the arrays behind it, gigabytes of a large net, unless asked to."""
     if request.out is None:
         with ThreadPoolExecutor() as pool:  # a file of a gigabyte takes a quarter of a second
-            list(pool.map(Path.unlink, folder.rglob("*.safetensors")))
+            list(pool.map(away, folder.rglob("*.safetensors")))
         for path in folder.rglob("*.failed.json"):
             path.unlink()
+
+
+def away(path: Path) -> None:
+    """Empties a file before it is unlinked: who has it mapped would keep its room till the end."""
+    os.truncate(path, 0)
+    path.unlink()
 
 
 def start(side: str, python: str, request: Request, folder: Path) -> Worker:
@@ -441,7 +469,13 @@ def seen(request: Request, room: Room) -> Seen:
         measured = other_orders(found)
         if measured:  # the Keras port hands features on otherwise than its layers tell
             found = carried_again(found, found.pairs, "again", measured)
-    both(lambda side: found.torch_replayed if side == "torch" else found.replayed)
+
+    def replayed(side: str) -> object:
+        if side == "keras":
+            return found.replayed
+        return found.torch_replayed, found.torch_float32  # which is done sooner
+
+    both(replayed)
     refine(found)
     if any(cut.why in ("neighbours", "layers") for cut in found.cuts.found):
         relax(found)
@@ -576,6 +610,7 @@ def relax(found: Seen) -> None:
         again = found.room.replay("torch", "relaxed-float64", units, source)
         names = {unit.name for unit in units}
         found.__dict__["torch_replayed"] = replaced(found.torch_replayed, again, names)
+        found.replayed.forget(names)
 
 
 def paired_outputs(torch: Collection[str], keras: Collection[str]) -> list[tuple[str, str]]:
@@ -685,8 +720,8 @@ def weights(
         "torch", "calibrated", "float32", given=raw, calibrate=True, values=False
     )
     ours = {
-        name: x.astype(np.float32) if x.dtype.kind == "f" else x
-        for name, x in calibrated.held().items()
+        name: x.astype(np.float32, copy=False) if x.dtype.kind == "f" else x
+        for name, x in (first["torch"].held() | drawn | calibrated.held()).items()
     }
     carried = moves.to_keras(ours, first["keras"].graph)
     theirs = draw(first["keras"], "keras", pairs, request.seed, carried) | carried
@@ -723,7 +758,7 @@ def draw(
 
 def drawn(rng: np.random.Generator, initial: Array, holder: Holder | None, role: str) -> Array:
     """One tensor."""
-    noise = rng.normal(size=initial.shape)
+    noise = rng.standard_normal(initial.shape, np.float32)
     kind = holder.node.kind if holder else ""
     if role == "weight" and kind in ("conv", "dense", "conv_transpose"):
         assert holder is not None
@@ -731,7 +766,7 @@ def drawn(rng: np.random.Generator, initial: Array, holder: Holder | None, role:
         fan_in = (
             int(np.prod(shape[1:])) if kind != "conv_transpose" else int(np.prod(shape) / shape[1])
         )
-        return np.asarray(noise * np.sqrt(2 / max(fan_in, 1)))
+        return np.asarray(noise * np.float32(np.sqrt(2 / max(fan_in, 1))))
     if role in ("bias", "shift"):
         return np.asarray(0.2 * noise)
     if role == "scale":

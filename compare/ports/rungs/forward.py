@@ -14,6 +14,7 @@ from compare.evidence import relative_error
 from compare.ports.at_once import at_once
 from compare.ports.cuts import Cut, Part, ways_between
 from compare.ports.fault import Fault, apart, title
+from compare.ports.gaps import error_alone
 from compare.ports.looks import Array
 from compare.ports.orders import MAPS
 from compare.ports.rungs import hidden
@@ -25,17 +26,16 @@ from compare.thresholds import (
 from compare.verdict import Check, Verdict
 
 
-def forward(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[Fault]]:
-    """Rungs 1 and 3: every part alone makes PyTorch's numbers, in float64 and in float32."""
+def forward(
+    seen: Seen, rows: dict[str, dict[str, Any]], behind: Mapping[str, hidden.Shown]
+) -> tuple[Check, list[Fault]]:
+    """Rungs 1 and 3: every part alone makes PyTorch's numbers in float64.
+
+    `behind`: how far parts are apart on numbers that show more than the probe's.
+    """
     faults, largest = [], 0.0
     judged = dict(zip(seen.parts, at_once(partial(one_part, seen), seen.parts), strict=True))
-    right = [
-        n for n, (row, fault) in judged.items() if fault is None and can_be_short(seen, row, n)
-    ]
-    short = dict(zip(right, at_once(partial(short_alone, seen, judged), right), strict=True))
-    behind = hidden.errors(seen)
     for name, (row, fault) in judged.items():
-        fault = fault or short.get(name)
         shown = behind.get(name)
         if fault is None and shown is not None and shown.error > row["allowed"]:
             row["forward"]["float64"] = shown.error
@@ -59,6 +59,13 @@ def forward(seen: Seen, rows: dict[str, dict[str, Any]]) -> tuple[Check, list[Fa
     return check, faults
 
 
+def in_float32(seen: Seen, rows: Mapping[str, dict[str, Any]]) -> list[Fault]:
+    """Rung 3 of the parts that are right in float64: what they make in float32."""
+    right = [name for name, row in rows.items() if can_be_short(seen, row, name)]
+    found = at_once(lambda name: short_alone(seen, rows[name], name), right)
+    return [fault for fault in found if fault is not None]
+
+
 def one_part(seen: Seen, name: str) -> tuple[dict[str, Any], Fault | None]:
     """The row of one part, and what is wrong with it in float64."""
     cut, own = seen.cut_of(name), seen.parts[name]
@@ -70,8 +77,10 @@ def wrong_numbers(seen: Seen, name: str, cut: Cut, own: Part, row: dict[str, Any
     """What is wrong with one part; None where nothing is."""
     titles = title(seen, cut, own)
     reason = seen.replayed.failed.get(name)
+    error = error_alone(seen, seen.replayed, name)
+    allowed = seen.short.forward(name, FORWARD_FLOAT64)
     held = {t for node in own.nodes for t in node.tensors.values()}
-    if any(not_finite(seen, source) for source in own.sources) or any(
+    if (not error <= allowed and any(not_finite(seen, source) for source in own.sources)) or any(
         seen.moves.keras.get(t, "").startswith("has the shape") for t in held
     ):
         row["forward"]["float64"] = None
@@ -83,12 +92,11 @@ def wrong_numbers(seen: Seen, name: str, cut: Cut, own: Part, row: dict[str, Any
     if reason is not None:
         return Fault(1, *titles, None, f"cannot run on what torch's reads: {reason}", name)
     made, due = seen.replayed.value(name, seen.target(name)), seen.torch.value(cut.torch)
-    error = apart(made, due, cut)
     row["forward"]["float64"] = error
     if made is not None and prod(made.shape) != prod(due.shape):
         detail = f"makes {by(in_torchs_axes(made, cut))}, torch's {by(due.shape[1:])}"
         return Fault(1, *titles, error, detail, name)
-    allowed = row["allowed"] = seen.short.forward(name, FORWARD_FLOAT64)
+    row["allowed"] = allowed
     short = name in seen.short.parts
     if (
         not short
@@ -104,21 +112,20 @@ def wrong_numbers(seen: Seen, name: str, cut: Cut, own: Part, row: dict[str, Any
     return None
 
 
-def can_be_short(seen: Seen, row: dict[str, Any], name: str) -> bool:
-    """Whether float32 can say more of a part that is right in float64."""
-    return row["forward"]["float64"] is not None and name not in seen.short.parts
+def can_be_short(seen: Seen, row: Mapping[str, Any], name: str) -> bool:
+    """Whether float32 can say more of a part: one that is right in float64."""
+    error = row["forward"]["float64"]
+    return error is not None and error <= row["allowed"] and name not in seen.short.parts
 
 
-def short_alone(
-    seen: Seen, judged: Mapping[str, tuple[dict[str, Any], Fault | None]], name: str
-) -> Fault | None:
+def short_alone(seen: Seen, row: dict[str, Any], name: str) -> Fault | None:
     """What is wrong with one part in float32 alone; None where nothing is."""
-    row, (cut, own) = judged[name][0], (seen.cut_of(name), seen.parts[name])
+    cut, own = seen.cut_of(name), seen.parts[name]
     titles = title(seen, cut, own)
     rounded = seen.replayed_float32.value(name, seen.target(name))
-    in_float32 = apart(rounded, float32_due(seen, cut), cut)
-    row["forward"]["float32"] = in_float32
-    if not in_float32 <= FORWARD_FLOAT32:
+    error = apart(rounded, float32_due(seen, cut), cut)
+    row["forward"]["float32"] = error
+    if not error <= FORWARD_FLOAT32:
         if any(elsewhere_in_float32(seen, source) for source in own.sources):
             return None  # what makes it is to blame
         if cut.torch not in seen.torch_float32.graph.shapes or name in seen.replayed_float32.failed:
@@ -126,8 +133,8 @@ def short_alone(
             return Fault(3, *titles, None, detail, name, short=True)
         if any(is_short(seen, source, "float32") for source in own.sources):
             return None  # what makes it is to blame
-        detail = f"errs by {in_float32:.1e} in float32, and not in float64"
-        return Fault(3, *titles, in_float32, detail, name, short=True)
+        detail = f"errs by {error:.1e} in float32, and not in float64"
+        return Fault(3, *titles, error, detail, name, short=True)
     return None
 
 
@@ -151,11 +158,9 @@ BITS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
 
 def is_short(seen: Seen, source: str, dtype: str) -> bool:
     """Whether either port holds a value in fewer bits than it is to compute in."""
-    looks_at = {
-        "float64": (seen.torch, seen.keras),
-        "float32": (seen.torch_float32, seen.keras_float32),
-    }
-    ours, theirs = looks_at[dtype]
+    in_full = dtype == "float64"
+    ours = seen.torch if in_full else seen.torch_float32
+    theirs = seen.keras if in_full else seen.keras_float32
     cut = seen.cuts.by_keras.get(source)
     held = [theirs.graph.dtypes.get(source, dtype)]
     held += [ours.graph.dtypes.get(cut.torch, dtype)] if cut else []

@@ -12,10 +12,10 @@ from common.graph import moved
 from common.spec import Layer
 from compare import known
 from compare.evidence import relative_error
-from compare.ports import transfer
 from compare.ports.at_once import at_once
 from compare.ports.cuts import Cut, Part
 from compare.ports.fault import Fault, title
+from compare.ports.gaps import handed_back, trained
 from compare.ports.looks import Array
 from compare.ports.verify import Seen
 from compare.thresholds import (
@@ -133,6 +133,8 @@ def place_in(seen: Seen, tensor: str) -> int:
 
 def part_gradient(seen: Seen, name: str) -> tuple[float, str]:
     """The largest error of what one part hands back of random numbers, and of what."""
+    if name in seen.replayed.gradients and name not in seen.out_of_step:
+        return seen.replayed.gradients[name]
     worst_error, worst_name = 0.0, ""
     for what, ours, theirs in part_gradients(seen, name):
         own, short = seen.parts[name], name in seen.short.parts
@@ -145,33 +147,7 @@ def part_gradient(seen: Seen, name: str) -> tuple[float, str]:
 def part_gradients(seen: Seen, name: str) -> Iterator[tuple[str, Array | None, Array | None]]:
     """Of all that a part reads and holds: PyTorch's, and Keras' in PyTorch's axes."""
     due, got = (replay.by_unit.get(name, {}) for replay in seen.both_ways(name))
-    told = set()
-    for key, theirs in got.items():
-        word, _, value = key.partition(":")
-        if word == "gradient" and value in seen.cuts.by_keras:
-            cut = seen.cuts.by_keras[value]
-            ours, moves = f"gradient:{cut.torch}", cut.moves
-        elif word == "gradient-of" and value in seen.carried and trained(seen, seen.carried[value]):
-            ours, moves = f"gradient-of:{seen.carried[value].torch}", seen.carried[value].moves
-        else:
-            continue
-        told.add(ours)
-        yield ours.partition(":")[2], due.get(ours), moved(theirs, moves)
-    for key, array in due.items():
-        word, _, value = key.partition(":")
-        if key in told or word not in ("gradient", "gradient-of"):
-            continue
-        if word == "gradient" and value in seen.cuts.by_torch:
-            yield value, array, None
-        carried = seen.carried_from.get(value) if word == "gradient-of" else None
-        if carried is not None and trained(seen, carried):
-            yield value, array, None
-
-
-def trained(seen: Seen, carried: transfer.Carried) -> bool:
-    """Whether both ports train a tensor; where one alone does, rung 0 says so."""
-    ours, theirs = seen.torch.graph.tensors[carried.torch], seen.keras.graph.tensors[carried.keras]
-    return ours.trainable and theirs.trainable
+    return handed_back(seen, due, got)
 
 
 def gradient_error(
