@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -461,3 +462,18 @@ def test_a_folder_that_is_not_there_is_not_made(tmp_path):
     with pytest.raises(FileNotFoundError):
         tensors.save(tmp_path / "nowhere" / "x.safetensors", THREE)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_room_for_what_is_written_one_by_one_is_said_and_leaves_nothing(path):
+    """The file system's own refusal, which the writing thread hears, not the one that adds."""
+    tensors.save(path, THREE)
+    known = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 21, known[1]))
+    try:
+        with pytest.raises(OSError, match="too large"), tensors.Writer(path) as out:
+            for name in range(8):
+                out.add(str(name), np.ones(1 << 18))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, known)
+    equal(tensors.load(path), THREE)
+    assert list(path.parent.iterdir()) == [path]

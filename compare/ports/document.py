@@ -74,10 +74,11 @@ def tell(seen: Seen) -> Told:
 
 
 def place_of(seen: Seen, told: tuple[Fault, Sequence[Cause]]) -> tuple[int, int]:
-    """Where a fault stands: rung by rung, and those of numbers as the parts run."""
-    rung, part = {1: 3}.get(told[0].rung, told[0].rung), told[0].part
-    places = list(seen.parts) if rung == 3 else []
-    return rung, places.index(part) if part in places else len(places)
+    """Where a fault stands: rung by rung, and those of numbers as the Keras port runs."""
+    fault, places = told[0], [*seen.keras.graph.shapes]
+    if fault.rung not in (1, 3) or fault.part not in seen.parts:
+        return fault.rung, len(places)
+    return 3, places.index(seen.target(fault.part))
 
 
 def unique(culprits: list[Culprit]) -> list[Culprit]:

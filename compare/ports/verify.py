@@ -32,7 +32,7 @@ from compare.ports.cuts import Cut, Cuts, Part, part
 from compare.ports.exchange import exchanged
 from compare.ports.finer import refine
 from compare.ports.folded import Folded, take_out
-from compare.ports.looks import SIDES, Look, Replay, Room, both, meanwhile, one_replay, replaced
+from compare.ports.looks import SIDES, Look, Replay, Room, both, one_replay, replaced
 from compare.ports.orders import feature_orders
 from compare.ports.pairing import Holder, Pairs
 from compare.ports.short import Short, measured
@@ -363,7 +363,7 @@ class Seen:
 
     @cached_property
     def keras_float32(self) -> Look:
-        """The graph of the Keras port in float32."""
+        """The graph of the Keras port in float32, which holds what it is given from now on."""
         kept: dict[str, Any] = {"given": self.given.get("keras", ""), "tensors": False}
         return self.room.look("keras", "look-float32", "float32", values=False, **kept)
 
@@ -398,9 +398,7 @@ def verify(
         for side in SIDES:
             reporter.phase(side, "looks at the port")
         note(request, folder)
-        made = shown(request, Room(folder, loads, workers), use)
-        both(lambda side: workers[side].close())
-        return made
+        return shown(request, Room(folder, loads, workers), use)
 
 
 def shown(request: Request, room: Room, use: Callable[[Seen], T]) -> T:
@@ -439,11 +437,16 @@ def seen(request: Request, room: Room) -> Seen:
     def survey(side: str) -> Look:
         if room.workers:
             room.workers[side].ready()  # one framework is imported sooner than the other
-        return room.look(side, "survey", "float32", values=False)
+        look = room.look(side, "survey", "float32", values=False)
+        if side == "torch" and not request.weights:  # while the other port is still looked at
+            ready.update(drawn_for_torch(request, room, look))
+        pool.submit(room.prepare, side)
+        return look
 
-    first = both(survey)
-    with meanwhile(lambda: both(room.prepare)):
-        known = matched(request, room, first)
+    ready: dict[str, Array] = {}
+    with threads(2) as pool:
+        first = both(survey)
+        known = matched(request, room, first, ready)
     outputs = paired_outputs(*(look.graph.outputs for look in known.first.values()))
 
     def look(side: str) -> Look:
@@ -493,7 +496,9 @@ class Matched:
     folded: Sequence[Folded]
 
 
-def matched(request: Request, room: Room, first: Mapping[str, Look]) -> Matched:
+def matched(
+    request: Request, room: Room, first: Mapping[str, Look], drawn: Mapping[str, Array]
+) -> Matched:
     """By what both ports showed as they were built, at a `first` look."""
     graphs = {side: look.graph for side, look in first.items()}
     trained = held_by(first) if request.weights else None
@@ -511,7 +516,7 @@ def matched(request: Request, room: Room, first: Mapping[str, Look]) -> Matched:
         pairs = pairing.paired(graphs["torch"], graphs["keras"], *known)
     folded, unrounded = take_out(pairs, first) if request.weights else ([], {})
     moves = transfer.transfer(pairs, graphs["torch"], graphs["keras"])
-    given = weights(request, room, first, pairs, moves)
+    given = weights(request, room, first, moves, drawn)
     given |= {side: room.save(f"unrounded-{side}", x, side) for side, x in unrounded.items()}
     return Matched(first, pairs, moves, given, folded)
 
@@ -708,32 +713,37 @@ def weights(
     request: Request,
     room: Room,
     first: Mapping[str, Look],
-    pairs: Pairs,
     moves: transfer.Transfer,
+    drawn: Mapping[str, Array],
 ) -> dict[str, str]:
-    """Files of the tensors that each port is given; none where the user's own are judged."""
+    """Files of the tensors that each port is given; none where the user's own are judged.
+
+    `drawn`: PyTorch's, as they were drawn before anything was known of layers in parts.
+    """
     if request.weights:
         return {}
-    drawn = draw(first["torch"], "torch", pairs, request.seed)
-    raw = room.save("drawn-torch", drawn, "torch")
-    calibrated = room.look(
-        "torch", "calibrated", "float32", given=raw, calibrate=True, values=False
-    )
-    ours = {
-        name: x.astype(np.float32, copy=False) if x.dtype.kind == "f" else x
-        for name, x in (first["torch"].held() | drawn | calibrated.held()).items()
-    }
+    if any(room.splits.values()):
+        drawn = drawn_for_torch(request, room, first["torch"], "-parts")
+    ours = first["torch"].held() | dict(drawn)
     carried = moves.to_keras(ours, first["keras"].graph)
-    theirs = draw(first["keras"], "keras", pairs, request.seed, carried) | carried
+    theirs = draw(first["keras"], "keras", request.seed, carried) | carried
     return {
-        "torch": room.save("given-torch", {n: ours[n] for n in drawn}, "torch"),
+        "torch": room.save("given-torch", drawn, "torch"),
         "keras": room.save("given-keras", theirs, "keras"),
     }
 
 
-def draw(
-    look: Look, side: str, pairs: Pairs, seed: int, but: Collection[str] = ()
-) -> dict[str, Array]:
+def drawn_for_torch(request: Request, room: Room, look: Look, name: str = "") -> dict[str, Array]:
+    """Random tensors for PyTorch's port, its running statistics off those of what reaches them."""
+    drawn = draw(look, "torch", request.seed)
+    raw = room.save(f"drawn-torch{name}", drawn, "torch")
+    measured = room.look(
+        "torch", f"calibrated{name}", "float32", given=raw, calibrate=True, values=False
+    ).held()
+    return drawn | {n: x.astype(np.float32, copy=False) for n, x in measured.items() if n in drawn}
+
+
+def draw(look: Look, side: str, seed: int, but: Collection[str] = ()) -> dict[str, Array]:
     """Random tensors by the side's own names, in its own axes, exact in float32.
 
     He et al. 2015 for kernels; biases and shifts off zero, scales off one, statistics off both, so
@@ -741,10 +751,9 @@ def draw(
     """
     rng = np.random.default_rng((seed, 1))
     known: dict[str, tuple[Holder, str]] = {}
-    held = [getattr(p, side) for p in pairs.pairs] + getattr(pairs, side)
-    for holder in held:
-        for role, name in holder.tensors.items():
-            known.setdefault(name, (holder, role))
+    for held in pairing.holders(look.graph, side == "torch"):
+        for role, name in held.tensors.items():
+            known.setdefault(name, (held, role))
     found = {}
     for name, initial in look.held().items():
         if initial.dtype.kind != "f" or name in but:

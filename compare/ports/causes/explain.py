@@ -192,6 +192,7 @@ def missing(seen: Seen, middle: Middle, torch: Sequence[Work]) -> Cause:
     """Keras goes on with what PyTorch first does something to."""
     kinds = [work.node.kind for work in torch]
     id = "activation-missing" if set(kinds) <= ACTIVATIONS_OF_KIND else "layer-skipped"
+    id = "clamped" if kinds == ["clip"] else id
     names = " and ".join(f"{w.node.name} ({w.node.kind})" for w in torch)
     fix = {"keras": f"add {', '.join(kinds)}", "torch": f"remove {names}"}
     phrase = f"keras leaves out what torch does in {names}"
@@ -239,6 +240,7 @@ def extra(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause:
         id = "double-softmax"  # the loss takes logits
     if kinds[0] in ("rescale", "normalise"):
         id = "preprocessing-inside"
+    id = "clamped" if kinds == ["clip"] else id
     names = " and ".join(f"{w.node.name} ({w.node.kind})" for w in keras)
     after = middle.after
     read = next((middle.local[v].torch for v in keras[0].node.reads if v in middle.local), None)

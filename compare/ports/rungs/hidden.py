@@ -23,7 +23,7 @@ from compare.known import KEPT_IN_FLOAT32
 from compare.ports.causes.alone import COMPARES
 from compare.ports.cuts import Cut, Part, part
 from compare.ports.fault import apart
-from compare.ports.looks import Array
+from compare.ports.looks import Array, both
 from compare.ports.pairing import Net
 from compare.ports.verify import ROUTES, Seen
 from compare.thresholds import FORWARD_FLOAT64
@@ -131,13 +131,9 @@ def on_other(
     """Runs parts of both sides on other numbers, and adds what errs by more than before."""
     source = seen.room.path("torch", file)
     seen.room.save(f"torch/{file}", numbers)
-    ours, theirs = (
-        seen.room.replay(side, f"on-{file}", units, source)
-        for side, units in (
-            ("torch", seen.torch_units(False, names)),
-            ("keras", seen.units(False, names)),
-        )
-    )
+    units = {"torch": seen.torch_units(False, names), "keras": seen.units(False, names)}
+    left = both(lambda side: seen.room.replay(side, f"on-{file}", units[side], source))
+    ours, theirs = left["torch"], left["keras"]
     for name in names - ours.failed.keys() - theirs.failed.keys():
         cut = seen.cut_of(name)
         error = apart(theirs.value(name, seen.target(name)), ours.value(name, cut.torch), cut)
