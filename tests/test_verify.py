@@ -208,6 +208,15 @@ def test_the_same_maximum_without_the_border_is_the_same(verified):
     assert (found["verdict"], found["exit_status"]) == ("same within rounding", 0)
 
 
+@pytest.mark.parametrize("seed", [0, 2])
+def test_a_relu_behind_maxima_that_are_all_positive_is_no_fault_in_front_of_them(verified, seed):
+    """What Keras' pool makes is then what PyTorch makes behind its relu and its pool."""
+    ports = (f"{PORTS.parent}/correct/pool_before_relu_{side}.py:Port" for side in SIDES)
+    found = verified(*ports, (3, 17, 13), seed=seed)
+    assert (found["verdict"], found["exit_status"]) == ("same within rounding", 0)
+    assert not [row for row in found["layers"] if row["keras"] == "max_pooling2d_1"]
+
+
 BENT = {"cut": (None, "relu6"), "squeeze": (None, "activation-missing")}
 BENT_SEEDS = {"cut": 1, "squeeze": 1}  # of probes and weights that do not show it
 

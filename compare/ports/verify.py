@@ -25,16 +25,16 @@ from common import tensors
 from common.errors import DataError, UsageError
 from common.graph import Moves, back, fed, moved, noise
 from common.job import Load, Unit
-from compare.evidence import relative_error
 from compare.folder import RunFolder, read_json, write_json
 from compare.ports import cuts, gaps, pairing, parts, transfer
 from compare.ports.cuts import Cut, Cuts, Part, part
 from compare.ports.exchange import exchanged
 from compare.ports.finer import refine
 from compare.ports.folded import Folded, take_out
-from compare.ports.looks import SIDES, Look, Replay, Room, both, one_replay, replaced
+from compare.ports.looks import SIDES, Look, Replay, Room, both, one_replay
 from compare.ports.orders import feature_orders
 from compare.ports.pairing import Holder, Pairs
+from compare.ports.relax import relax
 from compare.ports.short import Short, measured
 from compare.progress import Reporter
 from compare.workers import Worker, check_python, threads
@@ -557,65 +557,6 @@ def check(request: Request) -> None:
             raise UsageError(f"--{side}-weights {path}: there is no such file")
     if request.probe is not None:
         given_probe(request)
-
-
-def relax(found: Seen) -> None:
-    """Takes back cuts between operations of other kinds or sizes where it is better without them.
-
-    Behind a fault numbers do not tell which values stand for each other. Where one port computes in
-    two operations what the other does in one, or in another order, such a cut would be to blame;
-    so would one behind views, whose axes may stand in any order.
-    """
-
-    def errs(replay: Replay, name: str, cut: Cut) -> bool:
-        made = replay.value(name, cut.keras)
-        if made is None:
-            return True
-        try:
-            return relative_error(moved(made, cut.moves), found.torch.value(cut.torch)) > 1e-9
-        except ValueError:
-            return True
-
-    ours, theirs = found.torch.net.maker, found.keras.net.maker
-    doubtful = {
-        cut.keras
-        for cut in found.cuts.found
-        if (
-            (
-                cut.why == "neighbours"
-                and (
-                    ours[cut.torch].kind != theirs[cut.keras].kind
-                    or ours[cut.torch].kind in cuts.VIEWS
-                )
-            )
-            or (cut.why in ("neighbours", "layers") and not found.same_size(cut))
-        )
-        and cut.keras in found.parts
-        and errs(found.replayed, cut.keras, cut)
-    }
-    if not doubtful:
-        return
-    before, units_before = found.parts, found.torch_units(True)
-    all_cuts = found.cuts
-    found.__dict__["cuts"] = all_cuts.without(doubtful)
-    del found.__dict__["parts"]
-    changed = {n for n, own in found.parts.items() if before.get(n) != own}
-    source = found.room.path("torch", "look-float64")
-    units = found.units(gradients=True, only=frozenset(changed))
-    again = found.room.replay("keras", "relaxed-float64", units, source)
-    bad = {n for n in changed if errs(again, n, found.cut_of(n))}
-    inside = {n: {v for node in found.parts[n].nodes for v in node.writes} for n in changed}
-    wrong = {v for v in doubtful if any(v in inside[n] for n in bad)}
-    kept = {n for n in changed if not inside[n] & wrong}
-    found.__dict__["cuts"] = all_cuts.without(doubtful - wrong)
-    del found.__dict__["parts"]
-    found.__dict__["replayed"] = replaced(found.replayed, again, kept)
-    units = [unit for unit in found.torch_units(True) if unit not in units_before]
-    if units:
-        again = found.room.replay("torch", "relaxed-float64", units, source)
-        names = {unit.name for unit in units}
-        found.__dict__["torch_replayed"] = replaced(found.torch_replayed, again, names)
-        found.replayed.forget(names)
 
 
 def paired_outputs(torch: Collection[str], keras: Collection[str]) -> list[tuple[str, str]]:

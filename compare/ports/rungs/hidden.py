@@ -8,7 +8,7 @@ of nothing but positive numbers does nothing, nor does a bound at 6 of small one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -25,6 +25,7 @@ from compare.ports.cuts import Cut, Part, part
 from compare.ports.fault import apart
 from compare.ports.looks import Array, both
 from compare.ports.pairing import Net
+from compare.ports.relax import taken_back
 from compare.ports.verify import ROUTES, Seen
 from compare.thresholds import FORWARD_FLOAT64
 
@@ -56,20 +57,36 @@ class Shown:
 
 
 def errors(seen: Seen) -> dict[str, Shown]:
-    """Part -> the most that it errs by on such numbers; of those that err, and could be run."""
+    """Part -> the most that it errs by on such numbers; of those that err, and could be run.
+
+    Takes back cuts for it: where all maxima are positive, those in front of a relu are those behind
+    it, and of two ports that do both in another order either part alone would err.
+    """
+    found = errors_of(seen, seen.parts)
+    doubtful = {name for name in found if seen.cut_of(name).why == "values"}
+    if not doubtful:
+        return found
+    before = seen.parts
+    taken_back(seen, doubtful, "reached", lambda longer: errors_of(seen, longer, "longer-"))
+    return {name: shown for name, shown in found.items() if seen.parts.get(name) == before[name]}
+
+
+def errors_of(seen: Seen, names: Collection[str], file: str = "") -> dict[str, Shown]:
+    """Of these parts. `file`: in front of the names of what is run."""
     found: dict[str, Shown] = {}
     random = np.random.RandomState(0)
-    peaked = frozenset(name for name, own in seen.parts.items() if hides(seen, name, own))
+    parts = {name: seen.parts[name] for name in names}
+    peaked = frozenset(name for name, own in parts.items() if hides(seen, name, own))
     for count in range(ROUNDS if peaked else 0):
         words = "where the largest numbers lie elsewhere than on the probe"
         numbers = fed(seen, peaked, partial(peaks, random=random, count=count))
-        on_other(seen, peaked, f"peaks-{count}", numbers, words, FORWARD_FLOAT64, found)
-    bent = frozenset(name for name, own in seen.parts.items() if bends(seen, name, own))
+        on_other(seen, peaked, f"{file}peaks-{count}", numbers, words, FORWARD_FLOAT64, found)
+    bent = frozenset(name for name, own in parts.items() if bends(seen, name, own))
     nodes = [n for name in bent for n in (*seen.parts[name].nodes, *seen.torch_part(name).nodes)]
     for count, factor in enumerate(factors(nodes) if bent else ()):
         words = "where numbers are larger than on the probe, or of the other sign"
         numbers = fed(seen, bent, partial(stirred, seen, factor=factor))
-        on_other(seen, bent, f"stirred-{count}", numbers, words, KEPT_IN_FLOAT32, found)
+        on_other(seen, bent, f"{file}stirred-{count}", numbers, words, KEPT_IN_FLOAT32, found)
     return found
 
 
