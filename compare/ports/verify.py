@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -387,9 +386,11 @@ def verify(
     if workers is not None:
         with RunFolder(request.out, "verify") as room:
             note(request, room.path)
-            return shown(request, Room(room.path, loads, workers), use)
+            made = use(seen(request, Room(room.path, loads, workers)))
+            thin(request, room.path)
+            return made
     pythons = {s: check_python(s, request.python.get(s, sys.executable)) for s in SIDES}
-    with ExitStack() as stack:
+    with ExitStack() as last, ExitStack() as stack:
         folder = stack.enter_context(RunFolder(request.out, "verify")).path
         reporter = stack.enter_context(Reporter(SIDES, request.quiet))
         workers = {
@@ -398,29 +399,20 @@ def verify(
         for side in SIDES:
             reporter.phase(side, "looks at the port")
         note(request, folder)
-        return shown(request, Room(folder, loads, workers), use)
-
-
-def shown(request: Request, room: Room, use: Callable[[Seen], T]) -> T:
-    """What is made of all that both ports show."""
-    made = use(seen(request, room))
-    thin(request, room.folder)
-    return made
+        made = use(seen(request, Room(folder, loads, workers)))
+        pool = last.enter_context(threads(1))
+        last.callback(pool.submit(thin, request, folder).result)  # while the workers end
+        return made
 
 
 def thin(request: Request, folder: Path) -> None:
     """Leaves the report without the arrays behind it, gigabytes of a large net, unless asked to."""
     if request.out is None:
-        with ThreadPoolExecutor() as pool:  # a file of a gigabyte takes a quarter of a second
-            list(pool.map(away, folder.rglob("*.safetensors")))
+        for path in folder.rglob("*.safetensors"):
+            os.truncate(path, 0)  # who has it mapped would keep its room until they end
+            path.unlink()
         for path in folder.rglob("*.failed.json"):
             path.unlink()
-
-
-def away(path: Path) -> None:
-    """Empties a file before it is unlinked: who has it mapped would keep its room till the end."""
-    os.truncate(path, 0)
-    path.unlink()
 
 
 def start(side: str, python: str, request: Request, folder: Path) -> Worker:
