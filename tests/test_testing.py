@@ -48,6 +48,7 @@ def test_ports_that_differ_fail_with_layer_cause_place_and_fix(workers, rooms):
         assert words in said, said
     (kept,) = rooms.iterdir()  # what was recorded, for a look at it
     assert str(kept) in said and (kept / "report.txt").is_file()
+    assert not [*kept.rglob("*.safetensors")]  # gigabytes, of a large net
 
 
 def test_what_is_not_proven_fails_and_says_why(workers, tmp_path):

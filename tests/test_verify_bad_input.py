@@ -317,6 +317,8 @@ def test_a_port_that_trains_and_prints_while_it_is_made_is_verified(
     given = ("verify", f"{TORCH}:Chatty", f"{KERAS}:chatty", *INPUT, "--quiet", "--json", "-")
     assert main(given) == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == "same within rounding"
+    room = Path(workers["torch"].room.name)  # which goes when the worker ends
+    assert [*room.rglob("chatty-*")] and not [*room.parent.glob("chatty-*")]
 
 
 def test_a_module_in_the_working_folder_is_found(place, workers, monkeypatch, capsys):

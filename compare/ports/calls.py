@@ -15,7 +15,7 @@ from common.errors import CompareError, UsageError
 from compare.folder import write_json, write_text
 from compare.ports import document, maps, report
 from compare.ports.looks import SIDES
-from compare.ports.verify import RUNGS, Request, verify
+from compare.ports.verify import RUNGS, Request, thin, verify
 from compare.workers import Worker, check_python
 
 Document = dict[str, Any]
@@ -64,7 +64,7 @@ def shapes_of(inputs: Sequence[int] | Sequence[Sequence[int]]) -> tuple[tuple[in
 
 
 def call(request: Request, workers: Mapping[str, Worker] | None = None) -> Document:
-    """The document; what was recorded stays where the ports do not match, for a look at it."""
+    """The document; the report of ports that do not match stays, without `out` as well."""
     own = request.out is None
     folder = Path(tempfile.mkdtemp(prefix="compare-verify-")) if own else Path(str(request.out))
     keep = True
@@ -77,6 +77,8 @@ def call(request: Request, workers: Mapping[str, Worker] | None = None) -> Docum
         keep = error.exit_status != 2
         raise
     finally:
+        if own:
+            thin(folder)
         if own and not keep:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -387,7 +387,8 @@ def verify(
         with RunFolder(request.out, "verify") as room:
             note(request, room.path)
             made = use(seen(request, Room(room.path, loads, workers)))
-            thin(request, room.path)
+            if request.out is None:
+                thin(room.path)
             return made
     pythons = {s: check_python(s, request.python.get(s, sys.executable)) for s in SIDES}
     with ExitStack() as last, ExitStack() as stack:
@@ -400,19 +401,19 @@ def verify(
             reporter.phase(side, "looks at the port")
         note(request, folder)
         made = use(seen(request, Room(folder, loads, workers)))
-        pool = last.enter_context(threads(1))
-        last.callback(pool.submit(thin, request, folder).result)  # while the workers end
+        if request.out is None:
+            pool = last.enter_context(threads(1))
+            last.callback(pool.submit(thin, folder).result)  # while the workers end
         return made
 
 
-def thin(request: Request, folder: Path) -> None:
-    """Leaves the report without the arrays behind it, gigabytes of a large net, unless asked to."""
-    if request.out is None:
-        for path in folder.rglob("*.safetensors"):
-            os.truncate(path, 0)  # who has it mapped would keep its room until they end
-            path.unlink()
-        for path in folder.rglob("*.failed.json"):
-            path.unlink()
+def thin(folder: Path) -> None:
+    """Leaves the report without the arrays behind it, gigabytes of a large net."""
+    for path in folder.rglob("*.safetensors"):
+        os.truncate(path, 0)  # who has it mapped would keep its room until they end
+        path.unlink()
+    for path in folder.rglob("*.failed.json"):
+        path.unlink()
 
 
 def start(side: str, python: str, request: Request, folder: Path) -> Worker:

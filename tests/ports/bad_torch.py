@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 
 import numpy as np
 import torch
@@ -69,11 +70,12 @@ class Hangs(Net):
 
 
 class Chatty(Net):
-    """Prints, reads, and trains a step before anybody asks it to."""
+    """Prints, leaves a file, and trains a step before anybody asks it to."""
 
     def __init__(self):
         super().__init__()
         print("building")
+        tempfile.mkstemp(prefix="chatty-")
         os.system("echo from a child")
         optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
         self(torch.ones(2, 1, 6, 6)).sum().backward()
