@@ -438,13 +438,17 @@ def alike_runs(
     torch: Net, keras: Net, ours: Sequence[Node], theirs: Sequence[Node]
 ) -> tuple[Sequence[Node], Sequence[Node]]:
     """The runs of a layer in both ports: those behind the same operations, else in their order."""
-    trails = [[trail(net, n) for n in runs] for net, runs in ((torch, ours), (keras, theirs))]
-    if len(set(trails[0])) < len(ours) or sorted(trails[0]) != sorted(trails[1]):
-        return ours, theirs
-    return ours, [theirs[trails[1].index(words)] for words in trails[0]]
+    for steps in range(TRAIL, -1, -1) if len(ours) > 1 else ():
+        mine, yours = (
+            [trail(torch, n, steps) for n in ours],
+            [trail(keras, n, steps) for n in theirs],
+        )
+        if len(set(mine)) == len(ours) and sorted(mine) == sorted(yours):
+            return ours, [theirs[yours.index(words)] for words in mine]
+    return ours, theirs
 
 
-def trail(net: Net, node: Node, steps: int = TRAIL) -> str:
+def trail(net: Net, node: Node, steps: int) -> str:
     """The operations that lead to a node, in words, as far as so many of them."""
     found = []
     for value in node.reads:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from common import tensors
 from common.errors import DataError, UsageError
-from common.graph import Moves, back, fed, moved, noise
+from common.graph import Graph, Moves, back, fed, moved, noise
 from common.job import Load, Unit
 from compare.evidence import relative_error
 from compare.folder import RunFolder, read_json, write_json
@@ -447,7 +447,7 @@ def seen(request: Request, room: Room) -> Seen:
     with threads(2) as pool:
         first = both(survey)
         known = matched(request, room, first, ready)
-    outputs = paired_outputs(*(look.graph.outputs for look in known.first.values()))
+    outputs = paired_outputs(*(look.graph for look in known.first.values()))
 
     def look(side: str) -> Look:
         kept: dict[str, Any] = {"given": known.given.get(side, ""), "tensors": False}
@@ -595,6 +595,8 @@ def relax(found: Seen) -> None:
     }
     if not doubtful:
         return
+    hidden = between_views(found, doubtful)
+    doubtful |= hidden
     before, units_before = found.parts, found.torch_units(True)
     all_cuts = found.cuts
     found.__dict__["cuts"] = all_cuts.without(doubtful)
@@ -605,11 +607,16 @@ def relax(found: Seen) -> None:
     again = found.room.replay("keras", "relaxed-float64", units, source)
     bad = {n for n in changed if errs(again, n, found.cut_of(n))}
     inside = {n: {v for node in found.parts[n].nodes for v in node.writes} for n in changed}
-    wrong = {v for v in doubtful if any(v in inside[n] for n in bad)}
+    wrong = {v for v in doubtful if any(v in inside[n] for n in bad)} - hidden
     kept = {n for n in changed if not inside[n] & wrong}
     found.__dict__["cuts"] = all_cuts.without(doubtful - wrong)
     del found.__dict__["parts"]
     found.__dict__["replayed"] = replaced(found.replayed, again, kept)
+    new = {n for n, own in found.parts.items() if before.get(n) != own} - kept
+    if new:
+        units = found.units(gradients=True, only=frozenset(new))
+        again = found.room.replay("keras", "relaxed-again-float64", units, source)
+        found.__dict__["replayed"] = replaced(found.replayed, again, new)
     units = [unit for unit in found.torch_units(True) if unit not in units_before]
     if units:
         again = found.room.replay("torch", "relaxed-float64", units, source)
@@ -618,11 +625,49 @@ def relax(found: Seen) -> None:
         found.replayed.forget(names)
 
 
-def paired_outputs(torch: Collection[str], keras: Collection[str]) -> list[tuple[str, str]]:
-    """By their names where both give the same ones, as dicts do; else in order."""
-    if set(torch) == set(keras):
-        return [(name, name) for name in torch]
-    return list(zip(torch, keras, strict=False))
+def between_views(found: Seen, doubtful: Collection[str]) -> set[str]:
+    """Cuts of Keras between two views, of those of which one is doubtful: nothing tells them."""
+    net, known = found.keras.net, {c.keras for c in found.cuts.found if c.why == "neighbours"}
+    near: set[str] = {*doubtful}
+    inside: set[str] = set()
+    while True:
+        more = {
+            value
+            for value in known - inside
+            if net.maker[value].kind in cuts.VIEWS
+            and {reader.kind for reader in net.readers.get(value, [])} <= cuts.VIEWS
+            and value not in found.keras.graph.outputs.values()
+            and near & {value, *net.maker[value].reads, *written_from(net, value)}
+        }
+        if not more:
+            return inside
+        inside, near = inside | more, near | more
+
+
+def written_from(net: pairing.Net, value: str) -> set[str]:
+    """What is made of a value at once."""
+    return {made for reader in net.readers.get(value, []) for made in reader.writes}
+
+
+def paired_outputs(torch: Graph, keras: Graph) -> list[tuple[str, str]]:
+    """By their names where both give the same ones, as dicts do; else in order.
+
+    Where one port gives more of them, the first of the same size.
+    """
+    if set(torch.outputs) == set(keras.outputs):
+        return [(name, name) for name in torch.outputs]
+    if len(torch.outputs) == len(keras.outputs):
+        return list(zip(torch.outputs, keras.outputs, strict=True))
+    sizes = [
+        {name: sorted(graph.shapes[value]) for name, value in graph.outputs.items()}
+        for graph in (torch, keras)
+    ]
+    left, found = dict(sizes[1]), []
+    for name, size in sizes[0].items():
+        other = next((n for n, s in left.items() if s == size), next(iter(left), ""))
+        if left.pop(other, None) is not None:
+            found.append((name, other))
+    return found
 
 
 def other_orders(found: Seen) -> dict[str, Moves]:

@@ -15,6 +15,7 @@ from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND
 from compare.ports.causes.cause import Cause
 from compare.ports.causes.narrow import (
     Middle,
+    behind_still,
     last_way,
     piece,
     source_of,
@@ -157,6 +158,61 @@ def done_first(
         if node.writes[0] in ours.node.reads and node.reads and node.reads[0] in reads:
             return done_before(seen, middle, [work], theirs.node, reads.index(node.reads[0]))
     return None
+
+
+def side_by_side(
+    seen: Seen, middle: Middle, torch: Sequence[Work], keras: Sequence[Work], number: int
+) -> list[Cause]:
+    """Several operations, each in the place of the one that reads the same in the other port."""
+    own = part(seen.keras.net, middle.cut.keras, middle.local)
+    if any(s not in middle.local for s in own.sources):
+        return []
+    pairs = [
+        (o, t) for o, t in reading_alike(seen, middle, torch, keras)
+        if (o.node.kind, o.settings) != (t.node.kind, t.settings)
+    ]  # fmt: skip
+    pieces = {}
+    for o, t in pairs:
+        ours, theirs = o.node.writes[0], t.node.writes[0]
+        end = Cut(ours, theirs, last_way(seen, theirs, ours), "")
+        pieces[t.node.name] = piece(seen, middle.local, [o.node], [t.node], end, None)
+    repairs = {t.node.name: repaired(seen, pieces[t.node.name], o, t) for o, t in pairs}
+    feeds = {s: (f"value:{c.torch}", way_in(seen, c)) for s in own.sources
+             for c in [middle.local[s]]}  # fmt: skip
+    unit = Unit("beside", own.names, feeds, (middle.cut.keras,), {})
+    every = tuple(repair for each in repairs.values() for repair in each)
+    replay = seen.room.replay("keras", f"beside-{number}", [unit], source_of(seen), repairs=every)
+    made = replay.value("beside", middle.cut.keras)
+    if not pairs or made is None or made.size != middle.due.size:
+        return []
+    if not middle.explained(relative_error(moved(made, middle.cut.moves), middle.due)):
+        return []
+    found = []
+    for o, t in pairs:
+        names = o.node.name, t.node.name
+        causes = one(seen, pieces[t.node.name], o, t)
+        if causes[0].id is None:
+            return []
+        found += [replace(c, before=middle.error, torch=names[0], keras=names[1]) for c in causes]
+    return found
+
+
+def reading_alike(
+    seen: Seen, middle: Middle, torch: Sequence[Work], keras: Sequence[Work]
+) -> list[tuple[Work, Work]]:
+    """PyTorch's operations and Keras', where one of each reads the same values, and no other."""
+    found: dict[tuple[str, ...], tuple[list[Work], list[Work]]] = {}
+    for place, works in enumerate((torch, keras)):
+        for work in works:
+            reads = (work.pad or work.node).reads
+            if place:
+                reads = tuple(middle.local[v].torch if v in middle.local else "" for v in reads)
+            if reads and "" not in reads and len(work.node.writes) == 1:
+                key = tuple(sorted(behind_still(seen.torch, v) for v in reads))
+                found.setdefault(key, ([], []))[place].append(work)
+    return [
+        (ours[0], theirs[0]) for ours, theirs in found.values() if len(ours) == len(theirs) == 1
+    ]
 
 
 def beyond(
