@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import compare
+from compare.ports.cuts import Cut
+from compare.ports.fault import apart
 
 PORTS = Path(__file__).parent / "ports"
 SHAPES = {
@@ -80,3 +83,8 @@ def test_of_more_outputs_the_one_of_its_size_is_compared(verified):
 def test_a_mask_that_one_port_holds_is_told_where_the_other_has_another_one(verified):
     (culprit,) = verified("pixels", itself=True)["culprits"]
     assert (culprit["torch"], culprit["rung"]) == ("first", 3)
+
+
+def test_numbers_that_cannot_be_put_into_the_axes_of_others_are_infinitely_far():
+    cut = Cut("a", "b", (("transpose", (0, 3, 1, 2)),), "")  # as behind a view that is left out
+    assert apart(np.ones((1, 2, 6)), np.ones((1, 3, 2, 2)), cut) == float("inf")

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from common.graph import back, moved
+from common.graph import back
 from common.job import Repair, Unit
-from compare.evidence import relative_error
 from compare.ports.causes.alone import done_before, one, repaired
 from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND
 from compare.ports.causes.cause import Cause
@@ -23,6 +20,7 @@ from compare.ports.causes.narrow import (
 )
 from compare.ports.causes.settings import Work
 from compare.ports.cuts import Cut, Part, part
+from compare.ports.fault import apart
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
 
@@ -111,9 +109,8 @@ def but_for(
         unit = Unit(name, own.names, feeds, (middle.cut.keras,), {})
         place, source = f"{name}-{number}", source_of(seen)
         replay = seen.room.replay("keras", place, [unit], source, repairs=made_otherwise)
-        made, errors[name] = replay.value(name, middle.cut.keras), np.inf
-        if made is not None and made.size == middle.due.size:
-            errors[name] = relative_error(moved(made, middle.cut.moves), middle.due)
+        made = replay.value(name, middle.cut.keras)
+        errors[name] = apart(made, middle.due, middle.cut)
         if middle.explained(errors[name]):
             break
     if not middle.explained(errors[name]):
@@ -182,10 +179,8 @@ def side_by_side(
     unit = Unit("beside", own.names, feeds, (middle.cut.keras,), {})
     every = tuple(repair for each in repairs.values() for repair in each)
     replay = seen.room.replay("keras", f"beside-{number}", [unit], source_of(seen), repairs=every)
-    made = replay.value("beside", middle.cut.keras)
-    if not pairs or made is None or made.size != middle.due.size:
-        return []
-    if not middle.explained(relative_error(moved(made, middle.cut.moves), middle.due)):
+    after = apart(replay.value("beside", middle.cut.keras), middle.due, middle.cut)
+    if not pairs or not middle.explained(after):
         return []
     found = []
     for o, t in pairs:

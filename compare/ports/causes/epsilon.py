@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from common.graph import Node, back, moved
+from common.graph import Node, back
 from common.job import Repair, Unit
 from common.operations import computable
 from compare.evidence import relative_error
@@ -15,6 +15,7 @@ from compare.ports.causes.cause import RIGHT, Cause
 from compare.ports.causes.narrow import Middle, known_in_torch, source_of, way_in
 from compare.ports.causes.settings import Work
 from compare.ports.cuts import part
+from compare.ports.fault import apart
 from compare.ports.verify import Seen
 
 SMALL = 1e-2  # what is larger is no epsilon
@@ -94,10 +95,7 @@ def keras_with(seen: Seen, middle: Middle, repair: Repair, place: str) -> float:
              for s in own.sources}  # fmt: skip
     unit = Unit("eps", own.names, feeds, (middle.cut.keras,), {})
     replay = seen.room.replay("keras", place, [unit], source_of(seen), repairs=(repair,))
-    made = replay.value("eps", middle.cut.keras)
-    if made is None or made.size != middle.due.size:
-        return np.inf
-    return relative_error(moved(made, middle.cut.moves), middle.due)
+    return apart(replay.value("eps", middle.cut.keras), middle.due, middle.cut)
 
 
 def torch_with(seen: Seen, middle: Middle, repair: Repair, place: str) -> float:

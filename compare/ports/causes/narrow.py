@@ -21,7 +21,7 @@ from common.job import Unit
 from compare.evidence import relative_error
 from compare.known import KEPT_IN_FLOAT32
 from compare.ports.cuts import Cut, Part, by_rank, part, way_by_value, ways_between
-from compare.ports.fault import Fault
+from compare.ports.fault import Fault, apart
 from compare.ports.looks import Array, Look, replaced
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
@@ -312,7 +312,7 @@ def ending(
     for name in tries:
         made = replay.value(name, cut.keras)
         if made is not None and prod_of(made) == prod_of(due):
-            errors[name] = relative_error(moved(made, cut.moves), due)
+            errors[name] = apart(made, due, cut)
     right = seen.short.forward(fault.part, FORWARD_FLOAT64)
     exact = {tries[name]: error for name, error in errors.items() if error <= right}
     if exact:
