@@ -146,3 +146,10 @@ def turned(scale=1.0, more=False):
     y = ops.sum(Turned()(x), -1)
     y = layers.Dense(2)(ops.tanh(layers.Concatenate()([x, y])))
     return Model(image, [first, y] if more else y)
+
+
+def finer(interpolation="bicubic"):
+    image = Input((5, 6, 1))
+    x = layers.UpSampling2D(2, interpolation=interpolation)(image)
+    x = layers.Conv2D(4, 5, padding="same", activation="relu")(x)
+    return Model(image, layers.Conv2D(1, 3, padding="same")(x))

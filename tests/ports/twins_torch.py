@@ -162,3 +162,15 @@ class Turned(nn.Module):
         wide = torch.einsum("nhwc,wkc->nhwk", x, self.wide)
         both = tall[..., :, None] + wide[..., None, :]
         return self.out(torch.cat([x, both.sum(-1)], -1).tanh())
+
+
+class Finer(nn.Module):
+    """SRCNN (Dong et al. 2014): an image made larger first."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 4, 5, padding=2), nn.Conv2d(4, 1, 3, padding=1)
+
+    def forward(self, x):
+        x = F.interpolate(x, scale_factor=2, mode="bicubic", align_corners=False)
+        return self.conv2(F.relu(self.conv1(x)))
