@@ -16,7 +16,7 @@ PORTS = Path(__file__).parent / "ports"
 SHAPES = {
     "gates": (3, 8, 6), "widths": (4, 9), "pyramid": (3, 16, 24), "pixels": (2, 6, 5),
     "joined": (2, 8, 6), "latest": (3, 9), "dealt": (3, 8, 11), "standard": (3, 7, 6),
-    "turned": (3, 6, 6), "finer": (1, 5, 6),
+    "turned": (3, 6, 6), "finer": (1, 5, 6), "halved": (2, 6, 8),
 }  # fmt: skip
 
 
@@ -47,6 +47,7 @@ FAULTS = {
     "spread by TensorFlow's order": ("dealt", {"spread": False}, "pixel-shuffle-order"),
     "an epsilon in a layer": ("standard", {"eps": 1e-3, "own": False}, "layer_norm-eps"),
     "TensorFlow's cubic": ("finer", {}, "interpolation"),
+    "in front of shifted maps": ("halved", {"activation": "elu"}, "other-activation"),
     "linear for cubic": ("finer", {"interpolation": "bilinear"}, "interpolation"),
     "scaled in front of tables": ("turned", {"scale": 0.5}, "preprocessing-inside"),
 }

@@ -158,8 +158,10 @@ def neighbours(torch: Net, keras: Net, cuts: Cuts, nearly: Nearly) -> Iterator[C
         alike = [other for other in free if other.kind == node.kind]
         if not reads or not free:
             continue
-        if not alike and len(free) != 1 + len(rivals(keras, node, reads, cuts)):
-            continue
+        if not alike:
+            others = rivals(keras, node, reads, cuts)
+            if len(free) != 1 + len(others) or {n.kind for n in others} & {n.kind for n in free}:
+                continue  # of several one may be somebody else's
         ours_on, theirs_on = [(alike or free)[0]], [node]  # of several alike the first, as they ran
         if not alike:
             ours_on, theirs_on = (

@@ -153,3 +153,12 @@ def finer(interpolation="bicubic"):
     x = layers.UpSampling2D(2, interpolation=interpolation)(image)
     x = layers.Conv2D(4, 5, padding="same", activation="relu")(x)
     return Model(image, layers.Conv2D(1, 3, padding="same")(x))
+
+
+def halved(activation="relu"):
+    image = Input((6, 8, 2))
+    x = layers.Conv2D(4, 3, padding="same", activation=activation)(image)
+    shifted = layers.Cropping2D(((1, 0), (1, 0)))(layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
+    ends = [layers.Conv2D(3, 1, use_bias=False)(layers.AveragePooling2D(1, 2)(y))
+            for y in (x, shifted)]  # fmt: skip
+    return Model(image, layers.Concatenate()(ends))
