@@ -53,7 +53,10 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if i % 2 else ()) for i, n in enumerate(FAULTS)],
+)
 def test_a_fault_has_its_cause_alone_and_its_repair_makes_the_ports_equal(verified, name):
     net, arguments, cause = FAULTS[name]
     found = verified(net, **arguments)
