@@ -229,12 +229,16 @@ def prelu(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
 
 
 def upsample(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
-    """Nearest, or linear along each axis, to a size; nothing else is known here."""
-    if a["mode"] not in (*NEAREST, "bilinear", "linear") or a.get("antialias"):
+    """Nearest, linear or cubic along each axis, to a size; nothing else is known here."""
+    if a["mode"] not in (*NEAREST, "bilinear", "linear", "bicubic") or a.get("antialias"):
         raise KeyError(a["mode"])
     y = xs[0]
     for axis, size in enumerate(a["size"], start=2):
         n = y.shape[axis]
+        if a["mode"] == "bicubic":
+            shares = cubic(n, size, float(a["cubic"]), bool(a.get("align_corners")))
+            y = np.moveaxis(np.tensordot(y, shares, ([axis], [1])), -1, axis)
+            continue
         if a["mode"] in NEAREST:
             places = (np.arange(size) + NEAREST[a["mode"]]) * n / size
             y = np.take(y, places.astype(int), axis)
@@ -249,6 +253,36 @@ def upsample(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Arra
 
 
 NEAREST = {"nearest": 0.0, "nearest-exact": 0.5}  # which place of a pixel counts
+
+
+def cubic(n: int, size: int, bend: float, ends: bool) -> Array:
+    """What each of n pixels gives to each of `size`: (size, n). Keys 1981, with his parameter.
+
+    PyTorch's is -0.75, and its outermost pixels stand for those beyond; TensorFlow's is -0.5, with
+    places in steps of 1/1024, and what lies beyond is left out.
+    """
+    places = (np.arange(size) + 0.5) * n / size - 0.5
+    if ends and size > 1:
+        places = np.arange(size) * (n - 1) / (size - 1)
+    low = np.floor(places).astype(int)
+    share = places - low
+    if bend == TENSORFLOWS:
+        share = np.round(share * 1024) / 1024
+    near = np.arange(-1, 3)
+    gap = np.abs(share[:, None] - near)
+    inner = (bend + 2) * gap**3 - (bend + 3) * gap**2 + 1
+    outer = bend * (gap**3 - 5 * gap**2 + 8 * gap - 4)
+    weights = np.where(gap <= 1, inner, outer)
+    taps = low[:, None] + near
+    if bend == TENSORFLOWS:
+        weights = np.where((taps >= 0) & (taps < n), weights, 0)
+        weights = weights / weights.sum(axis=1, keepdims=True)
+    found: Array = np.zeros((size, n))
+    np.add.at(found, (np.arange(size)[:, None], np.clip(taps, 0, n - 1)), weights)
+    return found
+
+
+TENSORFLOWS = -0.5  # parameter of a cubic convolution
 
 
 def centres(n: int, size: int) -> Array:

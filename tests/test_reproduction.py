@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ import pytest
 from compare import suite
 from compare.cli import main
 from compare.evidence import relative_error
-from compare.ports import document, report
+from compare.ports import document, report, reproduce
+from compare.ports.fault import Fault
 from compare.ports.looks import SIDES, Room
 from compare.ports.trial import as_users
 from compare.ports.verify import Request, load, seen
@@ -110,6 +112,14 @@ def test_another_gradient_is_shown_on_the_way_back(verified, tmp_path):
     np.testing.assert_allclose(
         run(Path(culprit["reproduction"])), culprit["error_float64"], rtol=1e-6
     )
+
+
+def test_whole_models_which_may_be_large_are_left_once(tmp_path, monkeypatch):
+    made = iter([(whole, {"torch_layer.py": ""}, {}) for whole in (True, False, True)])
+    monkeypatch.setattr(reproduce, "reproduction", lambda seen, fault: next(made))
+    faults = [Fault(3, "", "", None, "") for _ in range(3)]
+    found = reproduce.reproduced(SimpleNamespace(room=SimpleNamespace(folder=tmp_path)), faults)
+    assert [Path(found[id(fault)]).name[-1] for fault in faults] == ["1", "2", "1"]
 
 
 def test_a_culprit_with_a_cause_needs_none(verified, tmp_path):

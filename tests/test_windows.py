@@ -56,11 +56,11 @@ def test_pools_of_volumes_are_pytorchs(ceil: bool, counted: bool) -> None:
     np.testing.assert_allclose(made, mean, rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "bilinear"])
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "bilinear", "bicubic"])
 def test_a_resize_is_pytorchs(mode: str) -> None:
     x = drawn(2, 3, 7, 5)
     due = F.interpolate(torch.tensor(x), size=(4, 9), mode=mode).numpy()
-    made = compute("upsample", {"size": (4, 9), "mode": mode}, [x], {})
+    made = compute("upsample", {"size": (4, 9), "mode": mode, "cubic": -0.75}, [x], {})
     np.testing.assert_allclose(made, due, rtol=0, atol=1e-14)
 
 

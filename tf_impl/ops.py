@@ -350,7 +350,9 @@ def upsample(a: Any, x: Any, y: Any, last: bool) -> Settings:
     if mode == "nearest" and isinstance(a, layers.Resizing):
         mode = "nearest-exact"  # PyTorch's word: what lies under a pixel's centre
     antialias = bool(getattr(a, "antialias", False))
-    return dict(size=spatial(y.shape, form), mode=mode, align_corners=False, antialias=antialias)
+    more = {"cubic": -0.5} if mode == "bicubic" else {}  # Keys' parameter
+    size = spatial(y.shape, form)
+    return dict(size=size, mode=mode, align_corners=False, antialias=antialias, **more)
 
 
 def rescale(a: Any, x: Any, y: Any, last: bool) -> Settings:

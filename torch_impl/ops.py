@@ -410,6 +410,7 @@ def upsample(a: Arguments, out: Tensor) -> Read:
         mode=a["mode"],
         align_corners=bool(a["align_corners"]),
         antialias=bool(a["antialias"]),
+        **({"cubic": -0.75} if a["mode"] == "bicubic" else {}),  # Keys' parameter
     )
 
 

@@ -28,6 +28,7 @@ from compare.ports.pairing import Holder, Net, Pairs
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
+TRAIL = 4  # operations in front of a layer that tell one run of it from another
 ALIKE = 1e-5  # of values that are taken for the same: far above rounding, far below chance
 
 
@@ -157,8 +158,10 @@ def neighbours(torch: Net, keras: Net, cuts: Cuts, nearly: Nearly) -> Iterator[C
         alike = [other for other in free if other.kind == node.kind]
         if not reads or not free:
             continue
-        if not alike and len(free) != 1 + len(rivals(keras, node, reads, cuts)):
-            continue
+        if not alike:
+            others = rivals(keras, node, reads, cuts)
+            if len(free) != 1 + len(others) or {n.kind for n in others} & {n.kind for n in free}:
+                continue  # of several one may be somebody else's
         ours_on, theirs_on = [(alike or free)[0]], [node]  # of several alike the first, as they ran
         if not alike:
             ours_on, theirs_on = (
@@ -422,11 +425,8 @@ def made_by_pairs(
             continue
         if not (is_whole(pair.torch) and is_whole(pair.keras)):
             continue  # of a formula the last tensor, behind which more may come
-        for t, k in zip(
-            runs["torch"].get(held(pair.torch.node), []),
-            runs["keras"].get(held(pair.keras.node), []),
-            strict=False,
-        ):
+        again = (runs[s].get(held(getattr(pair, s).node), []) for s in ("torch", "keras"))
+        for t, k in zip(*alike_runs(torch, keras, *again), strict=False):
             for ours, theirs in zip(t.writes, k.writes, strict=False):
                 if t.virtual or k.virtual:
                     continue
@@ -434,6 +434,35 @@ def made_by_pairs(
                 moves = likely(keras.graph, torch.graph, cuts, theirs, ours, nearly)
                 if moves is not None and cuts.free(ours, theirs):
                     yield Cut(ours, theirs, moves, "layers")
+
+
+def alike_runs(
+    torch: Net, keras: Net, ours: Sequence[Node], theirs: Sequence[Node]
+) -> tuple[Sequence[Node], Sequence[Node]]:
+    """The runs of a layer in both ports: those behind the same operations, else in their order."""
+    for steps in range(TRAIL, -1, -1) if len(ours) > 1 else ():
+        mine, yours = (
+            [trail(torch, n, steps) for n in ours],
+            [trail(keras, n, steps) for n in theirs],
+        )
+        if len(set(mine)) == len(ours) and sorted(mine) == sorted(yours):
+            return ours, [theirs[yours.index(words)] for words in mine]
+    return ours, theirs
+
+
+def trail(net: Net, node: Node, steps: int) -> str:
+    """The operations that lead to a node, in words, as far as so many of them."""
+    found = []
+    for value in node.reads:
+        while value in net.maker and net.maker[value].kind in THROUGH | VIEWS:
+            if not net.maker[value].reads:
+                break
+            value = net.maker[value].reads[0]
+        maker = net.maker.get(value)
+        found.append(
+            maker.kind + (trail(net, maker, steps - 1) if steps else "") if maker else value
+        )
+    return f"({', '.join(sorted(found))})"
 
 
 def is_whole(holder: Holder) -> bool:

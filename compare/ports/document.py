@@ -10,15 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from common.graph import back
+from common.graph import back, moved
 from common.job import Repair, Unit
+from compare.evidence import relative_error
 from compare.folder import finite
+from compare.known import KEPT_IN_FLOAT32
+from compare.ports import cuts
 from compare.ports.at_once import at_once
 from compare.ports.causes.cause import KNOWN, Cause
 from compare.ports.causes.explain import explain
 from compare.ports.fault import Fault
 from compare.ports.judge import Judgement, judge, rounded
-from compare.ports.looks import SIDES, Look, meanwhile
+from compare.ports.looks import SIDES, Look, Replay, meanwhile
 from compare.ports.reproduce import reproduced
 from compare.ports.rungs.forward import end_to_end_of
 from compare.ports.rungs.hidden import errors
@@ -47,6 +50,7 @@ class Told:
     checks: list[Check]
     residual: float | None  # after all repairs; None: nothing to repair, or it cannot be
     repaired: int
+    no_faults: list[Culprit]  # that are none: with the repairs Keras makes the same there
 
     @property
     def verdict(self) -> Verdict:
@@ -66,11 +70,39 @@ def tell(seen: Seen) -> Told:
     found = [Culprit(fault, cause) for fault, own in pairs for cause in own]
     known = [c for c in found if c.cause.id == KNOWN]
     culprits = unique([c for c in found if c.cause.id != KNOWN])
-    checks = [without_known(check, judgement, known) for check in judgement.checks]
     repairs = [repair for c in culprits if c.cause.id for repair in c.cause.repairs]
     exact = [repair for c in known for repair in c.cause.repairs]
-    residual = run_repaired(seen, [*repairs, *exact]) if repairs else None
-    return Told(judgement, culprits, known, checks, residual, len(repairs))
+    residual, no_faults = None, []
+    if repairs:
+        unknown = [c for c in culprits if c.cause.id is None and c.fault.part in seen.parts]
+        residual, replay = run_repaired(seen, [*repairs, *exact], unknown)
+        if residual is not None and residual <= KEPT_IN_FLOAT32:
+            no_faults = [c for c in unknown if right_when_repaired(seen, c.fault, replay)]
+            culprits = [c for c in culprits if c not in no_faults]
+    checks = [without_known(check, judgement, [*known, *no_faults]) for check in judgement.checks]
+    return Told(judgement, culprits, known, checks, residual, len(repairs), no_faults)
+
+
+def right_when_repaired(seen: Seen, fault: Fault, replay: Replay) -> bool:
+    """Whether a part errs on PyTorch's numbers because these were taken for others than they are.
+
+    Behind a fault numbers do not tell which values stand for each other, nor in what order of their
+    axes. Once all repairs are made they do: where what the part makes is then PyTorch's, it is no
+    fault.
+    """
+    made = replay.value("whole", seen.target(fault.part))
+    if made is None or fault.hidden or not fault.error:
+        return False
+    maps = list(seen.torch.graph.shapes.values())
+    allowed = min(KEPT_IN_FLOAT32, 1e-3 * fault.error)
+    for value in (seen.cut_of(fault.part).torch, *cuts.values(seen.torch.net)):
+        due = seen.torch.arrays.get(f"value:{value}")
+        if due is None or due.size != made.size:
+            continue
+        moves = cuts.way_by_value(made, due, seen.keras.graph, maps)
+        if moves is not None and relative_error(moved(made, moves), due) <= allowed:
+            return True
+    return False
 
 
 def place_of(seen: Seen, told: tuple[Fault, Sequence[Cause]]) -> tuple[int, int]:
@@ -129,8 +161,13 @@ def without_known(check: Check, judgement: Judgement, known: Sequence[Culprit]) 
                  coverage=(check.coverage[1], check.coverage[1]))  # fmt: skip
 
 
-def run_repaired(seen: Seen, repairs: Sequence[Repair]) -> float | None:
-    """How far the outputs of the whole Keras port are from PyTorch's, with every repair made."""
+def run_repaired(
+    seen: Seen, repairs: Sequence[Repair], unknown: Sequence[Culprit]
+) -> tuple[float | None, Replay]:
+    """How far the outputs of the whole Keras port are from PyTorch's, with every repair made.
+
+    And what it makes then, where the parts of `unknown` end, too.
+    """
     feeds = {
         cut.keras: (
             f"value:{cut.torch}",
@@ -140,13 +177,14 @@ def run_repaired(seen: Seen, repairs: Sequence[Repair]) -> float | None:
         if cut.why == "input"
     }
     names = tuple(name for node in seen.keras.graph.nodes for name in node.ran)
-    targets = tuple(dict.fromkeys(seen.keras.graph.outputs[k] for _, k in seen.outputs))
-    unit = Unit("whole", names, feeds, targets, {})
+    ends = tuple(dict.fromkeys(seen.keras.graph.outputs[k] for _, k in seen.outputs))
+    asked = dict.fromkeys([*ends, *(seen.target(c.fault.part) for c in unknown)])
+    unit = Unit("whole", names, feeds, tuple(asked), {})
     source = seen.room.path("torch", "look-float64")
     replay = seen.room.replay("keras", "repaired", [unit], source, repairs=tuple(repairs))
     if replay.failed:
-        return None
-    return end_to_end_of(seen, {value: replay.value("whole", value) for value in targets})
+        return None, replay
+    return end_to_end_of(seen, {v: replay.value("whole", v) for v in ends}), replay
 
 
 def of(seen: Seen, arguments: Sequence[str]) -> Document:
@@ -155,7 +193,7 @@ def of(seen: Seen, arguments: Sequence[str]) -> Document:
     verdict = worst_of(told, seen.request)
     unknown = [c.fault for c in told.culprits if c.cause.id is None and not c.fault.hidden]
     folders = reproduced(seen, unknown)
-    known = {(c.fault.torch, c.fault.keras) for c in told.known}
+    known = {(c.fault.torch, c.fault.keras) for c in (*told.known, *told.no_faults)}
     rows = told.judgement.rows.values()
     document = {
         "schema_version": 1,

@@ -7,6 +7,7 @@ and Wunsch, J. Mol. Biol. 48, 1970). Every pair says what speaks for it, and wha
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
@@ -114,9 +115,11 @@ def paired(
     `trained`: side -> its tensors, where both ports should hold the same numbers already. DataError
     where `given` names a layer that a port does not have.
     """
-    named = torch.outputs.keys() == keras.outputs.keys()  # a dict's, in whatever order
-    ends = [*torch.outputs] if named else [*keras.outputs]
-    sides = {"torch": holders(torch, first=True), "keras": holders(keras, first=False, ends=ends)}
+    ends = in_one_order(torch, keras)
+    sides = {
+        "torch": holders(torch, first=True, ends=ends[0]),
+        "keras": holders(keras, first=False, ends=ends[1]),
+    }
     chosen = forced(sides, given or {})
     if trained is not None:
         chosen += of_one_print(sides, trained, chosen)
@@ -126,6 +129,7 @@ def paired(
     }
     matched = aligned(lists["torch"], lists["keras"], names)
     matched += second_chance(lists["torch"], lists["keras"], matched)
+    matched = of_one_shape(matched)
     matched += in_pieces(left_over(lists, matched))
     result = Pairs(chosen + matched)
     for side in ("torch", "keras"):
@@ -134,6 +138,24 @@ def paired(
         getattr(result, side).extend(h for h in sides[side] if not {*h.tensors.values()} <= taken)
     result.pairs.sort(key=lambda pair: pair.torch.place)
     return result
+
+
+def in_one_order(torch: Graph, keras: Graph) -> tuple[list[str], list[str]]:
+    """The outputs of both ports, so that those at one place are likely the same one.
+
+    A dict's by its names, in whatever order they come; and where both make the same sizes, by size.
+    """
+    named = torch.outputs.keys() == keras.outputs.keys()
+    ours, theirs = [*torch.outputs], [*(torch.outputs if named else keras.outputs)]
+
+    def size(graph: Graph, name: str) -> list[int]:
+        return sorted(graph.shapes.get(graph.outputs[name], ()))
+
+    mine = sorted(ours, key=lambda name: size(torch, name))
+    yours = sorted(theirs, key=lambda name: size(keras, name))
+    if [size(torch, name) for name in mine] == [size(keras, name) for name in yours]:
+        return mine, yours
+    return ours, theirs
 
 
 def forced(sides: Mapping[str, Sequence[Holder]], given: Mapping[str, str]) -> list[Pair]:
@@ -332,12 +354,19 @@ def written_out(
     net: Net, depth: Mapping[str, int], known: Mapping[str, Holder], outputs: Sequence[str] = ()
 ) -> list[str]:
     """The holders branch by branch, from the outputs back, the longer branch first."""
-    order: list[str] = []
+    order: dict[str, None] = {}
     done: set[str] = set()
     place = {node.name: index for index, node in enumerate(net.graph.nodes)}
+    owner = {tuple(sorted(holder.tensors.values())): name for name, holder in known.items()}
+    holder_of = {  # a layer that runs twice stands where either run is met first
+        node.name: owner[held]
+        for node in net.graph.nodes
+        if (held := tuple(sorted(node.tensors.values()))) in owner
+    }
 
     def rank(node: Node) -> tuple[object, ...]:
-        like = str(known[node.name].like) if node.name in known else node.kind
+        holder = holder_of.get(node.name)
+        like = str(known[holder].like) if holder is not None else node.kind
         return -depth[node.name], like, place[node.name]
 
     last = [net.graph.outputs[name] for name in outputs or net.graph.outputs]
@@ -348,13 +377,13 @@ def written_out(
         while stack:
             node, ready = stack.pop()
             if ready:
-                order += [node.name] if node.name in known else []
+                order |= {holder_of[node.name]: None} if node.name in holder_of else {}
             elif node.name not in done:
                 done.add(node.name)
                 stack.append((node, True))
                 near = sorted(net.sources(node), key=rank)
                 stack += [(source, False) for source in reversed(near)]
-    return order
+    return [*order]
 
 
 def torch_shape(node: Node, role: str, shape: tuple[int, ...], first: bool) -> tuple[int, ...]:
@@ -452,6 +481,27 @@ def second_chance(
         ours, theirs = ([h for h in side if own_kind(h) == kind] for side in left)
         if len(ours) == len(theirs):
             found += [Pair(t, k, evidence(t, k)) for t, k in zip(ours, theirs, strict=True)]
+    return found
+
+
+def of_one_shape(matched: Sequence[Pair]) -> list[Pair]:
+    """The pairs; those of other shapes with each other's partners, where they are just like them.
+
+    Branches of kernels of several sizes may be written in any order.
+    """
+    odd = [pair for pair in matched if "shape" not in pair.evidence]
+    while True:  # whoever gives a partner away gets one
+        ours, theirs = Counter(p.torch.like for p in odd), Counter(p.keras.like for p in odd)
+        left = [p for p in odd if all(ours[x] == theirs[x] for x in (p.torch.like, p.keras.like))]
+        if len(left) == len(odd):
+            break
+        odd = left
+    free, moved = [pair.keras for pair in odd], {id(pair) for pair in odd}
+    found = [pair for pair in matched if id(pair) not in moved]
+    for pair in odd:
+        theirs_now = next(k for k in free if k.like == pair.torch.like)
+        free.remove(theirs_now)
+        found.append(Pair(pair.torch, theirs_now, evidence(pair.torch, theirs_now)))
     return found
 
 

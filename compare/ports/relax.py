@@ -15,6 +15,7 @@ from compare.evidence import relative_error
 from compare.ports import cuts
 from compare.ports.cuts import Cut
 from compare.ports.looks import Replay, replaced
+from compare.ports.pairing import Net
 
 if TYPE_CHECKING:
     from compare.ports.verify import Seen
@@ -45,7 +46,31 @@ def relax(found: Seen) -> None:
         and errs(found, found.replayed, cut.keras, cut)
     }
     if doubtful:
-        taken_back(found, doubtful, "relaxed", lambda changed: set())
+        taken_back(found, doubtful, "relaxed", between_views(found, doubtful))
+
+
+def between_views(found: Seen, doubtful: Collection[str]) -> set[str]:
+    """Cuts of Keras between two views, of those of which one is doubtful: nothing tells them."""
+    net, known = found.keras.net, {c.keras for c in found.cuts.found if c.why == "neighbours"}
+    near: set[str] = {*doubtful}
+    inside: set[str] = set()
+    while True:
+        more = {
+            value
+            for value in known - inside
+            if net.maker[value].kind in cuts.VIEWS
+            and {reader.kind for reader in net.readers.get(value, [])} <= cuts.VIEWS
+            and value not in found.keras.graph.outputs.values()
+            and near & {value, *net.maker[value].reads, *written_from(net, value)}
+        }
+        if not more:
+            return inside
+        inside, near = inside | more, near | more
+
+
+def written_from(net: Net, value: str) -> set[str]:
+    """What is made of a value at once."""
+    return {made for reader in net.readers.get(value, []) for made in reader.writes}
 
 
 def errs(found: Seen, replay: Replay, name: str, cut: Cut) -> bool:
@@ -63,12 +88,15 @@ def taken_back(
     found: Seen,
     doubtful: Collection[str],
     name: str,
-    wrong_too: Callable[[frozenset[str]], Collection[str]],
+    never: Collection[str] = (),
+    wrong_too: Callable[[frozenset[str]], Collection[str]] = lambda longer: (),
 ) -> None:
     """Goes on without these cuts; with those again in front of which a longer part errs.
 
-    `wrong_too`: of the parts that are longer now, those that err on other numbers than the probe's.
+    `never`: those that do not come back. `wrong_too`: of the longer parts those that err on other
+    numbers than the probe's.
     """
+    doubtful = {*doubtful, *never}
     before, units_before = found.parts, found.torch_units(True)
     all_cuts = found.cuts
     found.__dict__["cuts"] = all_cuts.without(doubtful)
@@ -80,11 +108,16 @@ def taken_back(
     bad = {n for n in changed if errs(found, again, n, found.cut_of(n))}
     bad |= set(wrong_too(frozenset(changed - bad)))
     inside = {n: {v for node in found.parts[n].nodes for v in node.writes} for n in changed}
-    wrong = {v for v in doubtful if any(v in inside[n] for n in bad)}
+    wrong = {v for v in doubtful if any(v in inside[n] for n in bad)} - {*never}
     kept = {n for n in changed if not inside[n] & wrong}
-    found.__dict__["cuts"] = all_cuts.without(set(doubtful) - wrong)
+    found.__dict__["cuts"] = all_cuts.without(doubtful - wrong)
     del found.__dict__["parts"]
     found.__dict__["replayed"] = replaced(found.replayed, again, kept)
+    new = {n for n, own in found.parts.items() if before.get(n) != own} - kept
+    if new:
+        units = found.units(gradients=True, only=frozenset(new))
+        again = found.room.replay("keras", f"{name}-again-float64", units, source)
+        found.__dict__["replayed"] = replaced(found.replayed, again, new)
     units = [unit for unit in found.torch_units(True) if unit not in units_before]
     if units:
         again = found.room.replay("torch", f"{name}-float64", units, source)

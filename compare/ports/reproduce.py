@@ -32,14 +32,23 @@ MOST = 5  # folders; further culprits without a cause are like one of the first,
 
 @np.errstate(all="ignore")  # numbers that are not finite may be the fault
 def reproduced(seen: Seen, unknown: Sequence[Fault]) -> dict[int, str]:
-    """Leaves reproductions of the first faults; their folders by the fault's identity."""
+    """Leaves reproductions of the first faults; their folders by the fault's identity.
+
+    Whole models run for all that lies inside of layers: one folder, which may be large, is enough.
+    """
     found: dict[int, str] = {}
+    of_whole = ""
     for fault in unknown:
-        made = reproduction(seen, fault) if len(found) < MOST else None
-        if made is not None:
-            folder = seen.room.folder / f"reproduction-{len(found) + 1}"
-            save(folder, *made)
+        made = reproduction(seen, fault) if len({*found.values()}) < MOST else None
+        if made is None:
+            continue
+        whole, texts, arrays = made
+        if not (whole and of_whole):
+            folder = seen.room.folder / f"reproduction-{len({*found.values()}) + 1}"
+            save(folder, texts, arrays)
             found[id(fault)] = str(folder)
+        if whole:
+            of_whole = found.setdefault(id(fault), of_whole)
     return found
 
 
@@ -47,11 +56,14 @@ def save(folder: Path, texts: Mapping[str, str], arrays: Mapping[str, Array]) ->
     folder.mkdir(exist_ok=True)
     for name, text in texts.items():
         write_text(folder / name, text)
-    np.savez_compressed(folder / "input.npz", **arrays)  # type: ignore[arg-type]
+    np.savez(folder / "input.npz", **arrays)  # type: ignore[arg-type]
 
 
-def reproduction(seen: Seen, fault: Fault) -> tuple[dict[str, str], dict[str, Array]] | None:
-    """The scripts by name, and the arrays; None where no call of either port shows the fault."""
+def reproduction(seen: Seen, fault: Fault) -> tuple[bool, dict[str, str], dict[str, Array]] | None:
+    """Whether the whole models run, the scripts by name, and the arrays.
+
+    None where no call of either port shows the fault.
+    """
     shown = fault.rung in (1, 3, 5) or fault.detail.startswith("errs by")
     if fault.part not in seen.parts or not shown:
         return None
@@ -65,7 +77,8 @@ def reproduction(seen: Seen, fault: Fault) -> tuple[dict[str, str], dict[str, Ar
         "keras": plan.planned(seen.keras.graph, own.nodes, own.sources, cut.keras),
     }
     found = fault.detail
-    if not all(plans.values()) and fault.rung in (1, 3) and not fault.short:
+    whole = not all(plans.values()) and fault.rung in (1, 3) and not fault.short
+    if whole:
         cut, error = worst_output(seen)
         plans = {
             "torch": plan.whole(seen.torch.graph, cut.torch),
@@ -79,7 +92,7 @@ def reproduction(seen: Seen, fault: Fault) -> tuple[dict[str, str], dict[str, Ar
     made = Reproduction(seen, fault, cut, known)
     texts = {side: words(seen, side, nodes[side], found) for side in SIDES}
     sources = {SCRIPTS[side]: scripts.source(made.script(side, texts[side])) for side in SIDES}
-    return sources, made.arrays()
+    return whole, sources, made.arrays()
 
 
 def worst_output(seen: Seen) -> tuple[Cut, float]:

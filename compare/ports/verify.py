@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from common import tensors
 from common.errors import DataError, UsageError
-from common.graph import Moves, back, fed, moved, noise
+from common.graph import Graph, Moves, back, fed, moved, noise
 from common.job import Load, Unit
 from compare.folder import RunFolder, read_json, write_json
 from compare.ports import cuts, gaps, pairing, parts, transfer
@@ -440,7 +440,7 @@ def seen(request: Request, room: Room) -> Seen:
     with threads(2) as pool:
         first = both(survey)
         known = matched(request, room, first, ready)
-    outputs = paired_outputs(*(look.graph.outputs for look in known.first.values()))
+    outputs = paired_outputs(*(look.graph for look in known.first.values()))
 
     def look(side: str) -> Look:
         kept: dict[str, Any] = {"given": known.given.get(side, ""), "tensors": False}
@@ -552,11 +552,25 @@ def check(request: Request) -> None:
         given_probe(request)
 
 
-def paired_outputs(torch: Collection[str], keras: Collection[str]) -> list[tuple[str, str]]:
-    """By their names where both give the same ones, as dicts do; else in order."""
-    if set(torch) == set(keras):
-        return [(name, name) for name in torch]
-    return list(zip(torch, keras, strict=False))
+def paired_outputs(torch: Graph, keras: Graph) -> list[tuple[str, str]]:
+    """By their names where both give the same ones, as dicts do; else in order.
+
+    Where one port gives more of them, the first of the same size.
+    """
+    if set(torch.outputs) == set(keras.outputs):
+        return [(name, name) for name in torch.outputs]
+    if len(torch.outputs) == len(keras.outputs):
+        return list(zip(torch.outputs, keras.outputs, strict=True))
+    sizes = [
+        {name: sorted(graph.shapes[value]) for name, value in graph.outputs.items()}
+        for graph in (torch, keras)
+    ]
+    left, found = dict(sizes[1]), []
+    for name, size in sizes[0].items():
+        other = next((n for n, s in left.items() if s == size), next(iter(left), ""))
+        if left.pop(other, None) is not None:
+            found.append((name, other))
+    return found
 
 
 def other_orders(found: Seen) -> dict[str, Moves]:
@@ -709,7 +723,7 @@ def drawn(rng: np.random.Generator, initial: Array, holder: Holder | None, role:
         fan_in = (
             int(np.prod(shape[1:])) if kind != "conv_transpose" else int(np.prod(shape) / shape[1])
         )
-        return np.asarray(noise * np.float32(np.sqrt(2 / max(fan_in, 1))))
+        return np.asarray(noise * float(np.sqrt(2 / max(fan_in, 1))))
     if role in ("bias", "shift"):
         return np.asarray(0.2 * noise)
     if role == "scale":

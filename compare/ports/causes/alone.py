@@ -16,7 +16,7 @@ from common.operations import computable
 from compare.evidence import relative_error
 from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND, by_catalogue, owned
 from compare.ports.causes.cause import RIGHT, Cause
-from compare.ports.causes.narrow import Middle, shape_of, turned
+from compare.ports.causes.narrow import Middle, behind_still, shape_of, turned
 from compare.ports.causes.settings import Work, by_settings, numbers
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
@@ -91,7 +91,8 @@ def repaired(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> tuple[Repa
     """The Keras operation done as PyTorch does it, in NumPy."""
     ways = tuple(way_of(seen, middle, value) for value in theirs.node.reads)
     held = {role: seen.tensor_file("torch", name) for role, name in ours.node.tensors.items()}
-    order = read_order(middle, (ours.pad or ours.node).reads, (theirs.pad or theirs.node).reads)
+    reads = (ours.pad or ours.node).reads, (theirs.pad or theirs.node).reads
+    order = read_order(seen, middle, *reads)
     ways = tuple(ways[i] for i in order) if len(order) == len(ways) else ways
     makes = back(middle.cut.moves, (-1, *seen.keras.graph.shapes[middle.cut.keras]))
     if seen.keras.graph.shapes[middle.cut.keras] != shape_of(seen, middle.cut):
@@ -180,9 +181,13 @@ def apart_from_shared(
     return [Cause("layer-shared", phrase, middle.error, after, (), ("layer-shared",), fix)]
 
 
-def read_order(middle: Middle, ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, ...]:
+def read_order(
+    seen: Seen, middle: Middle, ours: Sequence[str], theirs: Sequence[str]
+) -> tuple[int, ...]:
     """Which of what Keras reads is PyTorch's first, second...; empty where that is not known."""
-    stand_for = [middle.local[v].torch if v in middle.local else "" for v in theirs]
+    known = [middle.local[v].torch if v in middle.local else "" for v in theirs]
+    stand_for = [behind_still(seen.torch, v) for v in known]
+    ours = [behind_still(seen.torch, v) for v in ours]
     if len(ours) < 2 or sorted(stand_for) != sorted(ours) or len(set(ours)) != len(ours):
         return ()
     return tuple(stand_for.index(v) for v in ours)
@@ -190,7 +195,7 @@ def read_order(middle: Middle, ours: Sequence[str], theirs: Sequence[str]) -> tu
 
 def joined(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> Cause:
     """The same values joined in another order, or along another axis."""
-    order = read_order(middle, ours.node.reads, theirs.node.reads)
+    order = read_order(seen, middle, ours.node.reads, theirs.node.reads)
     if not order or order == tuple(sorted(order)):
         return by_catalogue(seen, middle, ours, "torch")
     x = [seen.torch.value(ours.node.reads[order.index(i)]) for i in range(len(order))]

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from common.graph import back, moved
+from common.graph import back
 from common.job import Repair, Unit
-from compare.evidence import relative_error
 from compare.ports.causes.alone import done_before, one, repaired
 from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND
 from compare.ports.causes.cause import Cause
 from compare.ports.causes.narrow import (
     Middle,
+    behind_still,
     last_way,
     piece,
     source_of,
@@ -22,6 +20,7 @@ from compare.ports.causes.narrow import (
 )
 from compare.ports.causes.settings import Work
 from compare.ports.cuts import Cut, Part, part
+from compare.ports.fault import apart
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
 
@@ -110,9 +109,8 @@ def but_for(
         unit = Unit(name, own.names, feeds, (middle.cut.keras,), {})
         place, source = f"{name}-{number}", source_of(seen)
         replay = seen.room.replay("keras", place, [unit], source, repairs=made_otherwise)
-        made, errors[name] = replay.value(name, middle.cut.keras), np.inf
-        if made is not None and made.size == middle.due.size:
-            errors[name] = relative_error(moved(made, middle.cut.moves), middle.due)
+        made = replay.value(name, middle.cut.keras)
+        errors[name] = apart(made, middle.due, middle.cut)
         if middle.explained(errors[name]):
             break
     if not middle.explained(errors[name]):
@@ -157,6 +155,59 @@ def done_first(
         if node.writes[0] in ours.node.reads and node.reads and node.reads[0] in reads:
             return done_before(seen, middle, [work], theirs.node, reads.index(node.reads[0]))
     return None
+
+
+def side_by_side(
+    seen: Seen, middle: Middle, torch: Sequence[Work], keras: Sequence[Work], number: int
+) -> list[Cause]:
+    """Several operations, each in the place of the one that reads the same in the other port."""
+    own = part(seen.keras.net, middle.cut.keras, middle.local)
+    if any(s not in middle.local for s in own.sources):
+        return []
+    pairs = [
+        (o, t) for o, t in reading_alike(seen, middle, torch, keras)
+        if (o.node.kind, o.settings) != (t.node.kind, t.settings)
+    ]  # fmt: skip
+    pieces = {}
+    for o, t in pairs:
+        ours, theirs = o.node.writes[0], t.node.writes[0]
+        end = Cut(ours, theirs, last_way(seen, theirs, ours), "")
+        pieces[t.node.name] = piece(seen, middle.local, [o.node], [t.node], end, None)
+    repairs = {t.node.name: repaired(seen, pieces[t.node.name], o, t) for o, t in pairs}
+    feeds = {s: (f"value:{c.torch}", way_in(seen, c)) for s in own.sources
+             for c in [middle.local[s]]}  # fmt: skip
+    unit = Unit("beside", own.names, feeds, (middle.cut.keras,), {})
+    every = tuple(repair for each in repairs.values() for repair in each)
+    replay = seen.room.replay("keras", f"beside-{number}", [unit], source_of(seen), repairs=every)
+    after = apart(replay.value("beside", middle.cut.keras), middle.due, middle.cut)
+    if not pairs or not middle.explained(after):
+        return []
+    found = []
+    for o, t in pairs:
+        names = o.node.name, t.node.name
+        causes = one(seen, pieces[t.node.name], o, t)
+        if causes[0].id is None:
+            return []
+        found += [replace(c, before=middle.error, torch=names[0], keras=names[1]) for c in causes]
+    return found
+
+
+def reading_alike(
+    seen: Seen, middle: Middle, torch: Sequence[Work], keras: Sequence[Work]
+) -> list[tuple[Work, Work]]:
+    """PyTorch's operations and Keras', where one of each reads the same values, and no other."""
+    found: dict[tuple[str, ...], tuple[list[Work], list[Work]]] = {}
+    for place, works in enumerate((torch, keras)):
+        for work in works:
+            reads = (work.pad or work.node).reads
+            if place:
+                reads = tuple(middle.local[v].torch if v in middle.local else "" for v in reads)
+            if reads and "" not in reads and len(work.node.writes) == 1:
+                key = tuple(sorted(behind_still(seen.torch, v) for v in reads))
+                found.setdefault(key, ([], []))[place].append(work)
+    return [
+        (ours[0], theirs[0]) for ours, theirs in found.values() if len(ours) == len(theirs) == 1
+    ]
 
 
 def beyond(

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from common.job import Repair
 from compare.evidence import relative_error
 from compare.ports.causes.alone import done_before, in_a_row, one, reads_instead, repaired, way_of
+from compare.ports.causes.arranged import arranged
 from compare.ports.causes.backward import gradient_cause
-from compare.ports.causes.besides import behind_preprocessing, besides
+from compare.ports.causes.besides import behind_preprocessing, besides, side_by_side
 from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND, by_catalogue, what_happened
 from compare.ports.causes.cause import Cause
+from compare.ports.causes.epsilon import another_epsilon
 from compare.ports.causes.narrow import (
     Middle,
     misread,
@@ -38,9 +40,11 @@ from compare.ports.causes.places import (
 from compare.ports.causes.sequence import in_another_order
 from compare.ports.causes.settings import Work, merged
 from compare.ports.causes.spoilt import (
+    SCALES,
     in_few_bits,
     in_short_format,
     known_constants,
+    known_table,
     not_all_numbers,
     scaled_in_float32,
 )
@@ -92,6 +96,8 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
             found = (
                 behind_preprocessing(seen, middle, *works, number)
                 or besides(seen, middle, *works, number)
+                or side_by_side(seen, middle, *works, number)
+                or another_epsilon(seen, middle, *works, number)
                 or found
             )
     names = ", ".join(n.name for n in middle.torch), ", ".join(n.name for n in middle.keras)
@@ -146,12 +152,18 @@ def between_both(
     spoilt = not_all_numbers(middle)
     if spoilt is not None:
         return [spoilt]
+    order = arranged(seen, middle, torch, keras)
+    if order is not None:
+        return [order]
     constants = known_constants(seen, middle, keras)
     if constants is not None:
         alone = len(torch) == len(keras) == 1
         return [
             replace(constants, repairs=repaired(seen, middle, torch[0], keras[0]) if alone else ())
         ]
+    table = known_table(seen, middle, keras)
+    if table is not None:
+        return [table]
     affine = by_constants(seen, middle, torch, keras)
     if affine is not None:
         return [affine]
@@ -238,12 +250,13 @@ def extra(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause:
     ends = {seen.keras.graph.outputs[name] for _, name in seen.outputs}
     if kinds == ["softmax"] and set(keras[-1].node.writes) & ends:
         id = "double-softmax"  # the loss takes logits
-    if kinds[0] in ("rescale", "normalise"):
-        id = "preprocessing-inside"
     id = "clamped" if kinds == ["clip"] else id
     names = " and ".join(f"{w.node.name} ({w.node.kind})" for w in keras)
     after = middle.after
     read = next((middle.local[v].torch for v in keras[0].node.reads if v in middle.local), None)
+    own = str(read).startswith("input:") and {*kinds} <= SCALES
+    if kinds[0] in ("rescale", "normalise") or (own and {len(w.node.reads) for w in keras} == {1}):
+        id = "preprocessing-inside"
     if after is None and read is not None and seen.torch.value(read).size == middle.due.size:
         after = relative_error(seen.torch.value(read).reshape(middle.due.shape), middle.due)
     fix = {"torch": f"add {', '.join(kinds)}", "keras": f"remove {names}"}

@@ -21,13 +21,14 @@ from common.job import Unit
 from compare.evidence import relative_error
 from compare.known import KEPT_IN_FLOAT32
 from compare.ports.cuts import Cut, Part, by_rank, part, way_by_value, ways_between
-from compare.ports.fault import Fault
+from compare.ports.fault import Fault, apart
 from compare.ports.looks import Array, Look, replaced
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
 
 MANY = 100  # pairs of values that are tried for the end of a part
 STILL = {"identity", "dropout"}  # do nothing in evaluation
+IDLE = {"pad", "crop", "slice", "narrow"}  # do nothing where there is nothing to add or to cut off
 PADDED = {"conv", "max_pool", "avg_pool"}  # what may pad by itself
 
 
@@ -83,7 +84,26 @@ def narrowed(seen: Seen, fault: Fault, number: int) -> Middle | None:
     theirs = known_in_torch(seen, local)
     torch = part(seen.torch.net, candidate, theirs, itself=False).nodes
     keras = part(seen.keras.net, value, local).nodes
-    return piece(seen, local, torch, keras, end, inside.get(value), after)
+    found = piece(seen, local, torch, keras, end, inside.get(value), after)
+    return before_the_same(seen, found, inside)
+
+
+def before_the_same(seen: Seen, middle: Middle, inside: Mapping[str, Array]) -> Middle:
+    """What is left in front of an operation that both end in, which rounds by itself."""
+    if len(middle.torch) < 2 or len(middle.keras) < 2:
+        return middle
+    t, k = middle.torch[-1], middle.keras[-1]
+    if t.kind != k.kind or t.settings != k.settings or t.tensors or k.tensors:
+        return middle
+    if len(t.reads) != 1 or len(k.reads) != 1:
+        return middle
+    end = Cut(t.reads[0], k.reads[0], last_way(seen, k.reads[0], t.reads[0]), "")
+    made = inside.get(end.keras)
+    shapes = seen.torch.graph.shapes[end.torch], seen.torch.graph.shapes[middle.cut.torch]
+    if made is None or end.keras in middle.local or shapes[0] != shapes[1]:
+        return middle
+    found = piece(seen, middle.local, middle.torch[:-1], middle.keras[:-1], end, made, middle.after)
+    return found if FORWARD_FLOAT64 < found.error < np.inf else middle
 
 
 def viewed(seen: Seen, mine: Part, own: Part, local: Mapping[str, Cut]) -> dict[str, Cut]:
@@ -105,7 +125,7 @@ def viewed(seen: Seen, mine: Part, own: Part, local: Mapping[str, Cut]) -> dict[
     return found
 
 
-VIEWS = {"transpose", "reshape"}
+VIEWS = {"transpose", "reshape", "flatten"}
 
 
 def alike_sources(seen: Seen, ours: Part, theirs: Part) -> bool:
@@ -145,10 +165,19 @@ def is_still(look: Look, node: Node) -> bool:
     """Whether a node hands on what it reads, as dropout does in evaluation."""
     if len(node.reads) == 1 and node.kind == "concat":
         return True  # joins one
-    if node.kind not in STILL or not node.reads:
+    if node.kind not in STILL | IDLE or not node.reads:
         return False
     before, after = (look.arrays.get(f"value:{v}") for v in (node.reads[0], node.writes[0]))
-    return before is None or after is None or np.array_equal(before, after)
+    if before is None or after is None:
+        return node.kind in STILL
+    return np.array_equal(before, after)
+
+
+def behind_still(look: Look, value: str) -> str:
+    """The value itself, or the one that is handed on unchanged and comes to it."""
+    while (maker := look.net.maker.get(value)) is not None and is_still(look, maker):
+        value = maker.reads[0]
+    return value
 
 
 def back_moved(seen: Seen, end: Cut, got: str) -> Array | None:
@@ -283,7 +312,7 @@ def ending(
     for name in tries:
         made = replay.value(name, cut.keras)
         if made is not None and prod_of(made) == prod_of(due):
-            errors[name] = relative_error(moved(made, cut.moves), due)
+            errors[name] = apart(made, due, cut)
     right = seen.short.forward(fault.part, FORWARD_FLOAT64)
     exact = {tries[name]: error for name, error in errors.items() if error <= right}
     if exact:

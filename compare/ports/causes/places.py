@@ -28,28 +28,44 @@ def cut_elsewhere(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> Cause
     if len(ours.node.reads) != 1 or middle.made is None:
         return Cause(before=middle.error)
     x = seen.torch.value(ours.node.reads[0])
-    right, wrong = start_of(x, middle.due), start_of(x, middle.made)
+    right, wrong = cut_from(x, middle.due), cut_from(x, middle.made)
     if right is None or wrong is None or right == wrong:
         return Cause(before=middle.error)
-    phrase = f"keras takes {box(wrong, middle.made)}, torch {box(right, middle.due)}"
+    phrase = f"keras takes {box(*wrong)}, torch {box(*right)}"
     way = middle.local[theirs.node.reads[0]].moves if theirs.node.reads[0] in middle.local else ()
     shape = seen.keras.graph.shapes[middle.cut.keras]
     repairs: tuple[Repair, ...] = ()
     if middle.made.shape == middle.due.shape:
-        settings = {"start": right, "length": middle.due.shape[1:]}
+        settings = {"start": right[0], "length": right[1]}
         makes = back(middle.cut.moves, (-1, *shape))
+        if len(right[1]) != middle.due.ndim - 1:
+            makes = (("reshape", (-1, *middle.due.shape[1:])), *makes)
         repairs = (Repair(theirs.node.name, "cut_out", settings, reads=(way,), makes=makes),)
     fix = {
-        "torch": f"take {box(wrong, middle.made)} of {ours.node.reads[0]}",
-        "keras": f"take {box(right, middle.due)} of {theirs.node.reads[0]}",
+        "torch": f"take {box(*wrong)} of {ours.node.reads[0]}",
+        "keras": f"take {box(*right)} of {theirs.node.reads[0]}",
     }
     id = "cut-elsewhere"
     return Cause(id, phrase, middle.error, 0.0, (), (id,), fix, repairs=repairs)
 
 
+def cut_from(x: Array, part: Array) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Where along each axis but the batch's a box lies in an array, and how long it is.
+
+    An axis of one place may have been left out of it. None where it does not lie there.
+    """
+    if part.ndim == x.ndim:
+        start = start_of(x, part)
+        return (start, part.shape[1:]) if start is not None else None
+    if part.ndim != x.ndim - 1:
+        return None
+    whole = (np.expand_dims(part, axis) for axis in range(1, x.ndim))
+    return next((found for box in whole if (found := cut_from(x, box)) is not None), None)
+
+
 def start_of(x: Array, part: Array) -> tuple[int, ...] | None:
     """Where along each axis but the batch's a box lies in an array; None where it does not."""
-    if x.ndim != part.ndim or not part.size or len(x) != len(part):
+    if not part.size or len(x) != len(part):
         return None
     for place in np.argwhere(x[0] == part[0].flat[0]):
         box = tuple(slice(n, n + m) for n, m in zip(place, part.shape[1:], strict=True))
@@ -58,9 +74,9 @@ def start_of(x: Array, part: Array) -> tuple[int, ...] | None:
     return None
 
 
-def box(start: tuple[int, ...], part: Array) -> str:
+def box(start: Sequence[int], length: Sequence[int]) -> str:
     """[0:16, 4:60, 4:60], channels first."""
-    ends = zip(start, part.shape[1:], strict=True)
+    ends = zip(start, length, strict=True)
     return "[" + ", ".join(f"{n}:{n + m}" for n, m in ends) + "]"
 
 

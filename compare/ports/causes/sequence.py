@@ -18,6 +18,7 @@ from compare.ports.causes.settings import UNHEARD, Work
 from compare.ports.looks import Array, Look
 from compare.ports.verify import Seen
 
+SPREADS = "expand"
 Step = tuple[str, dict[str, Any], list[int]]  # kind, settings, places of what it reads
 
 
@@ -25,10 +26,11 @@ def in_another_order(
     seen: Seen, middle: Middle, torch: Sequence[Work], keras: Sequence[Work]
 ) -> Cause | None:
     """Where each side's operations, in NumPy, make what that side does; and all are alike."""
-    if len(torch) < 2 or middle.made is None or not alike(torch, keras):
+    torch, keras = ([w for w in works if w.node.kind != SPREADS] for works in (torch, keras))
+    if max(len(torch), len(keras)) < 2 or middle.made is None or not alike(torch, keras):
         return None
     stand_for = {value: cut.torch for value, cut in middle.local.items()}
-    read = {v: v for w in torch for v in w.node.reads}
+    read = {v: v for w in torch for v in (unspread(seen.torch, value) for value in w.node.reads)}
     ours = steps(seen.torch, torch, read, middle.cut.torch)
     theirs = steps(seen.keras, keras, stand_for, middle.cut.keras)
     if ours is None or theirs is None or {*ours[0]} != {*theirs[0]}:
@@ -46,16 +48,21 @@ def in_another_order(
 
 
 def alike(torch: Sequence[Work], keras: Sequence[Work]) -> bool:
-    """Whether both do the same, each as often, with no tensors."""
+    """Whether both do the same, in whatever number, with no tensors."""
     if any(w.node.tensors or w.pad or not computable(w.node.kind) for w in (*torch, *keras)):
         return False
-    left = list(keras)
-    for work in torch:
-        same = next((other for other in left if same_settings(work, other)), None)
-        if same is None:
-            return False
-        left.remove(same)
-    return not left
+    return all(
+        any(same_settings(work, other) for other in others)
+        for works, others in ((torch, keras), (keras, torch))
+        for work in works
+    )
+
+
+def unspread(look: Look, value: str) -> str:
+    """The value itself, or the one that is repeated along axes in it, as arithmetic does anyway."""
+    while (maker := look.net.maker.get(value)) and maker.kind == SPREADS and maker.reads:
+        value = maker.reads[0]
+    return value
 
 
 def same_settings(a: Work, b: Work) -> bool:
@@ -90,7 +97,11 @@ def steps(
 def handed_on(look: Look, value: str, known: set[str]) -> str:
     """The value itself, or the one that it is handed on from unchanged."""
     maker = look.net.maker.get(value)
-    while value not in known and maker is not None and is_still(look, maker):
+    while (
+        value not in known
+        and maker is not None
+        and (is_still(look, maker) or maker.kind == SPREADS)
+    ):
         value = maker.reads[0]
         maker = look.net.maker.get(value)
     return value

@@ -208,6 +208,7 @@ def setting_cause(kind: str, key: str, ours: Work, theirs: Work) -> str:
         "ceil": "ceil-mode",
         "fill": "maxpool-padding",
         "align_corners": "align-corners",
+        "cubic": "interpolation",
         "mode": "interpolation" if kind == "upsample" else "padding-mode",
     }
     return named.get(key, key)

@@ -78,6 +78,34 @@ def known_constants(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause 
     return Cause(KNOWN, phrase, middle.error, after) if after <= allowed else None
 
 
+TABLES = {"multiply": np.divide, "add": np.subtract, "subtract": np.subtract}
+
+
+def known_table(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause | None:
+    """Both do the same with a table of numbers, as of positions, which one port makes in float32.
+
+    No number of the input is in it: it is the same for every sample.
+    """
+    if len(keras) != 1 or middle.made is None or not middle.error <= KEPT_IN_FLOAT32:
+        return None
+    node = keras[0].node
+    ends = {n.kind for n in middle.torch if middle.cut.torch in n.writes}
+    values = [way_to_torch(seen, middle, value, "keras") for value in node.reads]
+    known = [value for value in values if value is not None]
+    if node.kind not in TABLES or ends != {node.kind} or len(known) != 1:
+        return None
+    x = np.asarray(seen.torch.value(known[0]), dtype=np.float64)
+    if not x.shape == middle.due.shape == middle.made.shape or not x.all():
+        return None
+    tables = [TABLES[node.kind](y, x) for y in (middle.due, middle.made)]
+    rounding = 8 * np.finfo(np.float64).eps * max(1.0, float(np.abs(middle.due).max()))
+    if any(np.abs(table - table[:1]).max() > rounding * np.abs(table).max() for table in tables):
+        return None
+    left = min(float(np.abs(t - t.astype(np.float32)).max()) for t in tables)
+    phrase = "one port makes a table of numbers in float32"
+    return Cause(KNOWN, phrase, middle.error, left) if left <= rounding else None
+
+
 def straight(x: Array, middle: Middle) -> Cause | None:
     """PyTorch's softplus, which is the number itself above 20; Keras' bends everywhere."""
     wide = np.asarray(x, dtype=np.float64)

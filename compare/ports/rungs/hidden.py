@@ -67,7 +67,9 @@ def errors(seen: Seen) -> dict[str, Shown]:
     if not doubtful:
         return found
     before = seen.parts
-    taken_back(seen, doubtful, "reached", lambda longer: errors_of(seen, longer, "longer-"))
+    taken_back(
+        seen, doubtful, "reached", wrong_too=lambda longer: errors_of(seen, longer, "longer-")
+    )
     return {name: shown for name, shown in found.items() if seen.parts.get(name) == before[name]}
 
 

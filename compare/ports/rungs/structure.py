@@ -106,9 +106,14 @@ def without_partner(seen: Seen) -> Iterator[Fault]:
 
 def is_constant(look: Look, holder: Holder) -> bool:
     """Whether nothing that it holds is ever changed: the other port may have it in its code."""
-    held = [look.graph.tensors[name] for name in holder.tensors.values()]
-    known = {"weight", "bias", "scale", "shift"} & holder.tensors.keys()
-    return not known and not any(tensor.trainable or tensor.statistic for tensor in held)
+    return all(never_changes(look, role, name) for role, name in holder.tensors.items())
+
+
+def never_changes(look: Look, role: str, name: str) -> bool:
+    """Whether a tensor stays what it was built as, as a mask does."""
+    tensor = look.graph.tensors[name]
+    known = role in {"weight", "bias", "scale", "shift"}
+    return not (known or tensor.trainable or tensor.statistic)
 
 
 def other_tensors(seen: Seen) -> Iterator[Fault]:
@@ -121,6 +126,8 @@ def other_tensors(seen: Seen) -> Iterator[Fault]:
                 if why is None or (side == "keras" and role in held["torch"].tensors):
                     continue
                 lacking = role not in held[other].tensors
+                if lacking and never_changes(looks(seen)[side], role, name):
+                    continue  # the other port may have it in its code
                 cause = f"{role}-missing" if lacking else "tensor-shape"
                 yield Fault(
                     0,
