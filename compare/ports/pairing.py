@@ -7,6 +7,7 @@ and Wunsch, J. Mol. Biol. 48, 1970). Every pair says what speaks for it, and wha
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
@@ -22,6 +23,7 @@ from common.errors import DataError
 from common.graph import Graph, Node, Step
 
 Array = NDArray[Any]
+SIDES = ("torch", "keras")
 GAP = -1.0  # what a layer without a partner costs
 SHAPE, KIND, LIKE = 6.0, 4.0, 1.0  # what the same shapes, the same kind, a related kind speak
 CONV, DENSE = ("conv", "conv_transpose"), ("dense", "einsum_dense", "matmul", "embedding")
@@ -47,6 +49,7 @@ class Holder:
     after: frozenset[tuple[object, ...]] = frozenset()
     then: frozenset[str] = frozenset()  # kinds of what comes next, up to the next holders
     duty: str = ""  # in an attention: "query", "key" or "value"
+    live: bool = True  # whether what it makes leads to an output
 
     @property
     def like(self) -> tuple[object, ...]:
@@ -101,6 +104,18 @@ class Net:
         """The nodes that read what it makes."""
         return [reader for value in node.writes for reader in self.readers.get(value, [])]
 
+    @cached_property
+    def live(self) -> set[str]:
+        """The nodes that lead to an output."""
+        found: set[str] = set()
+        stack = [self.maker[v] for v in self.graph.outputs.values() if v in self.maker]
+        while stack:
+            node = stack.pop()
+            if node.name not in found:
+                found.add(node.name)
+                stack += self.sources(node)
+        return found
+
 
 def paired(
     torch: Graph,
@@ -124,7 +139,10 @@ def paired(
         side: [h for h in found if h.node.name not in {getattr(p, side).node.name for p in chosen}]
         for side, found in sides.items()
     }
-    matched = aligned(lists["torch"], lists["keras"], names)
+    matched = []
+    for live in (True, False):  # what leads to no output is no partner of what does
+        mine = {side: [h for h in found if h.live is live] for side, found in lists.items()}
+        matched += uncrossed(aligned(mine["torch"], mine["keras"], names))
     matched += second_chance(lists["torch"], lists["keras"], matched)
     matched += in_pieces(left_over(lists, matched))
     result = Pairs(chosen + matched)
@@ -224,6 +242,7 @@ def holders(graph: Graph, first: bool, ends: Sequence[str] = ()) -> list[Holder]
             frozenset(known[n].like for n in near_after[name]),
             frozenset(following(net, h.node, known)),
             duty(net, h.node),
+            name in net.live,
         )
         for name, h in known.items()
     }
@@ -436,6 +455,26 @@ def aligned(torch: Sequence[Holder], keras: Sequence[Holder], names: bool) -> li
         else:
             j -= 1
     return found[::-1]
+
+
+def uncrossed(matched: Sequence[Pair]) -> list[Pair]:
+    """The same pairs but for those that do not fit, where they do by each other's partners.
+
+    Two heads whose order differs lie side by side, and two layers behind one another.
+    """
+    crossed = [p for p in matched if own_kind(p.torch) != own_kind(p.keras)]
+    while True:
+        kinds = [Counter(own_kind(getattr(p, side)) for p in crossed) for side in SIDES]
+        left = [p for p in crossed if all(kinds[0][own_kind(h)] == kinds[1][own_kind(h)]
+                                          for h in (p.torch, p.keras))]  # fmt: skip
+        if len(left) == len(crossed):
+            break
+        crossed = left
+    by_kind: dict[object, list[Holder]] = {}
+    for pair in crossed:
+        by_kind.setdefault(own_kind(pair.keras), []).append(pair.keras)
+    again = [(pair.torch, by_kind[own_kind(pair.torch)].pop(0)) for pair in crossed]
+    return [p for p in matched if p not in crossed] + [Pair(t, k, evidence(t, k)) for t, k in again]
 
 
 def second_chance(

@@ -32,6 +32,7 @@ from compare.ports.finer import refine
 from compare.ports.folded import Folded, take_out
 from compare.ports.looks import SIDES, Look, Replay, Room, both, one_replay
 from compare.ports.orders import feature_orders
+from compare.ports.outputs import paired_outputs
 from compare.ports.pairing import Holder, Pairs
 from compare.ports.relax import relax
 from compare.ports.short import Short, measured
@@ -439,7 +440,6 @@ def seen(request: Request, room: Room) -> Seen:
     with threads(2) as pool:
         first = both(survey)
         known = matched(request, room, first, ready)
-    outputs = paired_outputs(*(look.graph.outputs for look in known.first.values()))
 
     def look(side: str) -> Look:
         kept: dict[str, Any] = {"given": known.given.get(side, ""), "tensors": False}
@@ -451,6 +451,7 @@ def seen(request: Request, room: Room) -> Seen:
 
     exact = both(look)
     looks = {"torch": exact["torch"], "keras": exact["keras"]}
+    outputs = paired_outputs(looks, known.pairs)
     found = Seen(
         request, room, known.pairs, known.moves, **looks, outputs=outputs, first=known.first,
         given=known.given, folded=known.folded, environments=known_environments(room),
@@ -524,7 +525,8 @@ def carried_again(
     theirs = {n: x.astype(np.float32) if x.dtype.kind == "f" else x for n, x in theirs.items()}
     given = {**found.given, "keras": room.save(f"given-keras-{name}", theirs, "keras")}
     look = room.look("keras", f"look-float64-{name}", given=given["keras"], tensors=False)
-    return replace(found, pairs=pairs, moves=moves, keras=look, given=given)
+    outputs = paired_outputs({"torch": found.torch, "keras": look}, pairs)
+    return replace(found, pairs=pairs, moves=moves, keras=look, given=given, outputs=outputs)
 
 
 def held_by(looks: Mapping[str, Look]) -> dict[str, dict[str, Array]]:
@@ -549,13 +551,6 @@ def check(request: Request) -> None:
             raise UsageError(f"--{side}-weights {path}: there is no such file")
     if request.probe is not None:
         given_probe(request)
-
-
-def paired_outputs(torch: Collection[str], keras: Collection[str]) -> list[tuple[str, str]]:
-    """By their names where both give the same ones, as dicts do; else in order."""
-    if set(torch) == set(keras):
-        return [(name, name) for name in torch]
-    return list(zip(torch, keras, strict=False))
 
 
 def other_orders(found: Seen) -> dict[str, Moves]:
