@@ -655,6 +655,10 @@ FUNCTIONS: dict[str, tuple[str, Callable[[Arguments, Any, bool], Settings]]] = {
             "sqrt", "rsqrt", "square", "exp", "log", "negative",
         )
     },
+    "celu": ("celu", lambda a, y, last: dict(alpha=number(a["alpha"]))),
+    "hard_shrink": ("hard_shrink", lambda a, y, last: dict(threshold=number(a["threshold"]))),
+    "soft_shrink": ("soft_shrink", lambda a, y, last: dict(threshold=number(a["threshold"]))),
+    "hard_tanh": ("clip", lambda a, y, last: dict(low=-1.0, high=1.0)),
     "swish": ("silu", empty),
     "hard_silu": ("hard_swish", empty),
     "linear": ("identity", empty),
