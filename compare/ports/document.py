@@ -67,7 +67,7 @@ def tell(seen: Seen) -> Told:
     known = [c for c in found if c.cause.id == KNOWN]
     culprits = unique([c for c in found if c.cause.id != KNOWN])
     checks = [without_known(check, judgement, known) for check in judgement.checks]
-    repairs = [repair for c in culprits if c.cause.id for repair in c.cause.repairs]
+    repairs = made_once([c.cause for c in found if c.cause.id not in (None, KNOWN)])
     exact = [repair for c in known for repair in c.cause.repairs]
     residual = run_repaired(seen, [*repairs, *exact]) if repairs else None
     return Told(judgement, culprits, known, checks, residual, len(repairs))
@@ -106,6 +106,15 @@ def unique(culprits: list[Culprit]) -> list[Culprit]:
     first = {(c.cause.torch, c.cause.keras, c.cause.phrase, c.cause.id or n): n
              for n, c in reversed([*enumerate(kept)])}  # fmt: skip
     return [c for n, c in enumerate(kept) if n in first.values() or not c.cause.torch]
+
+
+def made_once(causes: Sequence[Cause]) -> list[Repair]:
+    """All repairs: what is told once may have to be made in front of several readers."""
+    found: list[Repair] = []
+    for repair in (repair for cause in causes for repair in cause.repairs):
+        if repair not in found:
+            found.append(repair)
+    return found
 
 
 def names_of(c: Culprit) -> set[str]:

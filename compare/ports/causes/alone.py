@@ -100,7 +100,13 @@ def repaired(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> tuple[Repa
     own = Repair(first, ours.node.kind, ours.settings, held, ways, order, makes)
     after = [Repair(name, "identity", reads=((),)) for name in others]
     pad = [Repair(theirs.pad.name, "identity", reads=((),))] if theirs.pad else []
+    after += [Repair(name, "identity", reads=((),)) for name in cropping(theirs)]
     return (own, *after, *pad)
+
+
+def cropping(work: Work) -> tuple[str, ...]:
+    """What runs for the crop behind it."""
+    return work.crop.ran if work.crop else ()
 
 
 def done_before(

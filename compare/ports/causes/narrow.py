@@ -145,10 +145,16 @@ def is_still(look: Look, node: Node) -> bool:
     """Whether a node hands on what it reads, as dropout does in evaluation."""
     if len(node.reads) == 1 and node.kind == "concat":
         return True  # joins one
-    if node.kind not in STILL or not node.reads:
+    if not node.reads or (node.kind not in STILL and not by_nothing(node)):
         return False
     before, after = (look.arrays.get(f"value:{v}") for v in (node.reads[0], node.writes[0]))
     return before is None or after is None or np.array_equal(before, after)
+
+
+def by_nothing(node: Node) -> bool:
+    """Whether a node multiplies by one, or adds zero."""
+    nothing = {"multiply": 1, "divide": 1, "add": 0, "subtract": 0}.get(node.kind)
+    return nothing is not None and node.settings.get("operand") == nothing
 
 
 def back_moved(seen: Seen, end: Cut, got: str) -> Array | None:

@@ -11,6 +11,7 @@ from common.graph import back
 from common.job import Repair
 from compare.evidence import relative_error
 from compare.known import KEPT_IN_FLOAT32
+from compare.ports.causes.boxes import box, start_of
 from compare.ports.causes.cause import KNOWN, RIGHT, Cause
 from compare.ports.causes.narrow import Middle
 from compare.ports.causes.settings import Work, numbers
@@ -19,7 +20,6 @@ from compare.ports.looks import Array
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
 
-CUTS = {"slice", "crop", "narrow"}
 SHOWN = 3  # channels that are written out
 
 
@@ -45,23 +45,6 @@ def cut_elsewhere(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> Cause
     }
     id = "cut-elsewhere"
     return Cause(id, phrase, middle.error, 0.0, (), (id,), fix, repairs=repairs)
-
-
-def start_of(x: Array, part: Array) -> tuple[int, ...] | None:
-    """Where along each axis but the batch's a box lies in an array; None where it does not."""
-    if x.ndim != part.ndim or not part.size or len(x) != len(part):
-        return None
-    for place in np.argwhere(x[0] == part[0].flat[0]):
-        box = tuple(slice(n, n + m) for n, m in zip(place, part.shape[1:], strict=True))
-        if np.array_equal(x[(slice(None), *box)], part):
-            return tuple(int(n) for n in place)
-    return None
-
-
-def box(start: tuple[int, ...], part: Array) -> str:
-    """[0:16, 4:60, 4:60], channels first."""
-    ends = zip(start, part.shape[1:], strict=True)
-    return "[" + ", ".join(f"{n}:{n + m}" for n, m in ends) + "]"
 
 
 def other_scale(seen: Seen, middle: Middle) -> Cause | None:
