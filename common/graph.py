@@ -175,4 +175,6 @@ KINDS = {
     "add", "subtract", "multiply", "divide", "matmul", "concat", "flatten", "reshape", "transpose",
     "slice", "split", "mean", "sum", "max", "min", "clip", "power", "sqrt", "rsqrt", "square",
     "exp", "log", "abs", "negative", "identity", "detach", "rescale", "normalise",
+    "celu", "hard_shrink", "soft_shrink", "tanh_shrink", "log_sigmoid", "nan_to_num",
+    "maximum", "minimum", "var", "std", "rms_norm", "instance_norm", "stack", "crop",
 }  # fmt: skip

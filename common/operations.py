@@ -158,9 +158,10 @@ def max_pool(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Arra
 def pad(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
     """Around the maps: a constant, or their own numbers."""
     sides = [(0, 0)] * (xs[0].ndim - len(a["sides"])) + [tuple(side) for side in a["sides"]]
-    modes: dict[str, Any] = {"replicate": "edge", "circular": "wrap", "reflect": "reflect"}
-    if a.get("mode") in modes:
-        return np.asarray(np.pad(xs[0], sides, mode=modes[a["mode"]]))
+    modes: dict[str, Any] = {"replicate": "edge", "circular": "wrap"}
+    mode = modes.get(a.get("mode", ""), a.get("mode"))
+    if mode in ("edge", "wrap", "reflect", "symmetric"):
+        return np.asarray(np.pad(xs[0], sides, mode=mode))
     return np.pad(xs[0], sides, constant_values=float(a.get("value") or 0.0))
 
 

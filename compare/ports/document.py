@@ -92,10 +92,16 @@ def unique(culprits: list[Culprit]) -> list[Culprit]:
         "layer-missing": ("layer-extra", "layer-skipped"),
     }
     shared = {
-        name for c in culprits if c.cause.id == "layer-shared" for name in c.cause.keras.split(", ")
+        name
+        for c in culprits
+        if c.cause.id == "layer-shared"
+        for name in (*c.cause.keras.split(", "), *c.cause.torch.split(", "))
     }
+    alone = [{c.fault.torch, c.fault.keras} - {""} for c in culprits]
     culprits = [
-        c for c in culprits if c.fault.rung != 0 or c.fault.torch or c.fault.keras not in shared
+        c
+        for c, names in zip(culprits, alone, strict=True)
+        if c.fault.rung != 0 or len(names) != 1 or not names & shared
     ]
     kept = []
     for c in culprits:

@@ -411,6 +411,9 @@ def to_torch(node: Node, role: str, shape: tuple[int, ...]) -> tuple[Step, ...]:
             turn = ("transpose", (1, 0))
             return (("reshape", sizes), turn) if n > 2 else (turn,)
         return ()
+    held = node.settings.get("held", ())
+    if node.kind in NORMS and len(held) == n:  # (H, W, C) -> (C, H, W)
+        return (("transpose", tuple(int(i) for i in np.argsort(held))),)
     if role != "weight":
         spread = n > 1 and prod(shape) == shape[-1]  # (1, 1, C): one number a channel
         return (("reshape", (-1,)),) if spread and node.kind == "prelu" else ()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.graph import Moves, Node, back
+from common.graph import KINDS, Moves, Node, back
 from common.job import Repair
 from common.operations import computable
 from compare.evidence import relative_error
@@ -42,6 +42,7 @@ def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
         ]
     found = by_settings(seen, middle, ours, theirs, sources, own_t, own_k, right)
     found = found or apart_from_shared(seen, middle, ours, theirs, sources, own_t)
+    found = found or shared_instead(seen, middle, ours, theirs, sources, own_k)
     if not found:
         cause = by_catalogue(seen, middle, ours, "torch")
         found = [replace(cause, phrase=f"keras {cause.phrase}")] if cause.id else [cause]
@@ -163,6 +164,30 @@ def made_by_then(seen: Seen, middle: Middle, value: str, reader: Node) -> tuple[
     return known[0] if known else None
 
 
+def shared_instead(
+    seen: Seen,
+    middle: Middle,
+    ours: Work,
+    theirs: Work,
+    sources: Sequence[Array],
+    own: Mapping[str, Array],
+) -> list[Cause]:
+    """Keras runs a layer again where PyTorch has one of its own."""
+    t, k = ours.node, theirs.node
+    alone = [name for name in t.tensors.values() if name in seen.moves.torch]
+    if not alone or len(alone) < len(t.tensors) or middle.made is None:
+        return []
+    if any(name in seen.moves.keras for name in k.tensors.values()):
+        return []  # no other layer of PyTorch's stands for it
+    made = numbers(t.kind, ours.settings, sources, own, middle.made)
+    if made is None or relative_error(middle.made, made) > FORWARD_FLOAT64:
+        return []
+    layer = k.layer or k.name
+    phrase = f"keras runs {layer} again, torch another layer, {t.layer or t.name}"
+    fix = {"torch": f"call the layer that stands for {layer} again", "keras": "use another layer"}
+    return [Cause("layer-shared", phrase, middle.error, 0.0, (), ("layer-shared",), fix)]
+
+
 def apart_from_shared(
     seen: Seen,
     middle: Middle,
@@ -176,6 +201,8 @@ def apart_from_shared(
     alone = [name for name in k.tensors.values() if name in seen.moves.keras]
     if not alone or len(alone) < len(k.tensors):
         return []
+    if any(name in seen.moves.torch for name in t.tensors.values()):
+        return []  # no other layer of Keras' stands for it
     made = numbers(k.kind, theirs.settings, sources, own, middle.due)
     after = relative_error(made, middle.due) if made is not None else np.inf
     if after > FORWARD_FLOAT64:
@@ -213,13 +240,9 @@ def joined(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> Cause:
     return Cause("concat-order", phrase, middle.error, after, (), ("concat-order",), fix)
 
 
-# What PyTorch calls its comparisons, and Keras; none says what it compares with.
-COMPARES = {"greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le"}
-
-
 def other_kind(middle: Middle, t: Node, k: Node, after: float | None) -> Cause:
-    """Another operation in the place of one; unknown where they are called alike."""
-    if "block" in (t.kind, k.kind) or COMPARES.get(t.kind, t.kind) == COMPARES.get(k.kind, k.kind):
+    """Another operation in the place of one; unknown where they may be called alike."""
+    if not {t.kind, k.kind} <= KINDS or t.kind == k.kind:
         return Cause(before=middle.error)
     both = {t.kind, k.kind} <= ACTIVATIONS_OF_KIND
     pools = {t.kind, k.kind} <= POOLS

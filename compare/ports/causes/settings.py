@@ -232,6 +232,7 @@ def setting_cause(kind: str, key: str, ours: Work, theirs: Work) -> str:
         "slope": "leaky-relu-slope",
         "cut": "relu6",
         "approximate": "gelu",
+        "alpha": "lrn-alpha" if kind == "lrn" else "alpha",
         "count_border": "avgpool-padding",
         "ceil": "ceil-mode",
         "fill": "maxpool-padding",

@@ -37,7 +37,8 @@ def forward(
     judged = dict(zip(seen.parts, at_once(partial(one_part, seen), seen.parts), strict=True))
     for name, (row, fault) in judged.items():
         shown = behind.get(name)
-        if fault is None and shown is not None and shown.error > row["allowed"]:
+        asked = fault is None and row["forward"]["float64"] is not None
+        if asked and shown is not None and shown.error > row["allowed"]:
             row["forward"]["float64"] = shown.error
             sizes = hidden.other_sizes(seen, name)
             usual = title(seen, seen.cut_of(name), seen.parts[name])

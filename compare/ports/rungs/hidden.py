@@ -22,7 +22,6 @@ from common.graph import Moves, Node
 from common.job import Unit
 from compare.evidence import relative_error
 from compare.known import KEPT_IN_FLOAT32
-from compare.ports.causes.alone import COMPARES
 from compare.ports.cuts import Cut, Part, part
 from compare.ports.fault import apart
 from compare.ports.looks import Array, both
@@ -42,7 +41,8 @@ BENDS = WITHIN_ONE | {
     "soft_shrink", "hard_shrink", "tanh_shrink", "log_sigmoid", "nan_to_num",
 }  # fmt: skip
 FINITE = "nan_to_num"
-BOUNDED = {*COMPARES.keys(), *COMPARES.values()}
+# Comparisons, as PyTorch calls them and Keras; none says what it compares with.
+BOUNDED = {"gt", "ge", "lt", "le", "greater", "greater_equal", "less", "less_equal"}
 ROUNDS = 6
 REACH = 1.5  # places over which the numbers fall to a third
 FACTORS = (8.0, -8.0, 64.0, -64.0)
