@@ -24,6 +24,7 @@ from common.graph import Graph, Node, Step
 
 Array = NDArray[Any]
 SIDES = ("torch", "keras")
+SHOWN = 3  # names in an error line
 GAP = -1.0  # what a layer without a partner costs
 SHAPE, KIND, LIKE = 6.0, 4.0, 1.0  # what the same shapes, the same kind, a related kind speak
 CONV, DENSE = ("conv", "conv_transpose"), ("dense", "einsum_dense", "matmul", "embedding")
@@ -169,7 +170,31 @@ def forced(sides: Mapping[str, Sequence[Holder]], given: Mapping[str, str]) -> l
                 )
             both.append(known[name])
         chosen.append(Pair(both[0], both[1], ("given",)))
+    twice = [name for name, count in Counter(given.values()).items() if count > 1]
+    if twice:
+        raise DataError(f"--map: expected each layer of keras once, found {twice[0]!r} again")
+    refuse_misfits(chosen, sides)
     return chosen
+
+
+def refuse_misfits(chosen: Sequence[Pair], sides: Mapping[str, Sequence[Holder]]) -> None:
+    """DataError where a pair of the map does not fit, and one with what it leaves out would.
+
+    So would two pairs with each other's partners. What fits nowhere else is judged as it is.
+    """
+    wrong = [pair for pair in chosen if sizes(pair.torch) != sizes(pair.keras)]
+    left = left_over(sides, chosen)
+    for pair in wrong:
+        for side, other in (("torch", "keras"), ("keras", "torch")):
+            mine, theirs = getattr(pair, side), getattr(pair, other)
+            crossed = [q for q in wrong if own_kind(getattr(q, side)) == own_kind(theirs)]
+            free = [*left[other], *(getattr(q, other) for q in crossed)]
+            better = [h.node.name for h in free if own_kind(h) == own_kind(mine)]
+            if better:
+                raise DataError(
+                    f"--map: {side}'s {mine.node.name} cannot be {other}'s {theirs.node.name}, "
+                    f"which holds other tensors; {' or '.join(better[:SHOWN])} can"
+                )
 
 
 def of_one_print(
