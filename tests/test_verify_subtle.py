@@ -12,13 +12,18 @@ import compare
 PORTS = Path(__file__).parent / "ports"
 SHAPES: dict[str, Any] = {
     "Square": (3, 6, 6), "Twins": [(3, 6, 9), (3, 6, 9)], "Dropping": (7,),
+    "Places": (3, 6, 8),
 }  # fmt: skip
+KERAS = {"Places": "Places"}
 
 
 @pytest.fixture
 def verified(workers):
     def ask(net: str, torch: Any = None, keras: Any = None) -> dict[str, Any]:
-        ports = f"{PORTS}/subtle_torch.py:{net}", f"{PORTS}/subtle_keras.py:{net.lower()}"
+        ports = (
+            f"{PORTS}/subtle_torch.py:{net}",
+            f"{PORTS}/subtle_keras.py:{KERAS.get(net, net.lower())}",
+        )
         given = {"torch_args": torch, "keras_args": keras}
         return compare.verify(*ports, SHAPES[net], workers=workers, **given)
 
@@ -62,6 +67,24 @@ def test_a_layer_that_one_port_runs_again_is_told_once(verified, side):
     found = verified("Twins", **{side: {"shared": True}})
     assert [cause for cause, _, _ in causes(found)] == ["layer-shared"]
     assert found["repairs"]["outputs_apart"] < 1e-12
+
+
+@pytest.mark.parametrize("kind", ["tokens", "last", "largest"])
+def test_what_both_ports_return_axis_by_axis_is_the_same(verified, kind):
+    """Turned in PyTorch, as it lies in Keras; and where one number was taken of a whole batch."""
+    found = verified("Places", {"kind": kind}, {"kind": kind})
+    assert (found["exit_status"], found["culprits"]) == (0, [])
+
+
+def test_a_gradient_that_is_lost_on_the_way_is_not_said_to_be_scaled(verified):
+    found = verified("Places", {"kind": "lost"}, {"kind": "mean"})
+    assert [c["cause"] for c in found["culprits"]] == ["gradient-detached"]
+
+
+def test_a_mean_over_other_axes_is_no_maximum_for_a_mean(verified):
+    found = verified("Places", {"kind": "mean"}, {"kind": "columns"})
+    assert found["exit_status"] == 1
+    assert "max-for-mean" not in {cause for cause, _, _ in causes(found)}
 
 
 def test_dropout_in_front_of_another_layer_is_told(verified):

@@ -28,6 +28,24 @@ def square(kind="norm", stride=(1, 2), mode="reflect"):
     return keras.Model(x, layers.Dense(4)(y))
 
 
+class Places(keras.Model):
+    def __init__(self, kind="tokens"):
+        super().__init__()
+        self.conv, self.fc, self.kind = layers.Conv2D(6, 3), layers.Dense(4), kind
+
+    def call(self, x):
+        x = self.conv(x)
+        if self.kind == "tokens":
+            return ops.reshape(x, (-1, 4 * 6, 6))
+        if self.kind == "last":
+            return x
+        if self.kind == "largest":
+            return x / ops.max(x)
+        if self.kind == "columns":
+            return self.fc(ops.mean(x, (1, 3)))
+        return self.fc(ops.mean(x, (1, 2)))
+
+
 def twins(shared=False):
     inputs = keras.Input((6, 9, 3)), keras.Input((6, 9, 3))
     left = layers.Conv2D(6, 3, activation="relu")

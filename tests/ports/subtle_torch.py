@@ -32,6 +32,26 @@ class Square(nn.Module):
         return self.fc(torch.tanh(x).mean((2, 3)))
 
 
+class Places(nn.Module):
+    """A map that is returned place by place, or by what is largest in all of it."""
+
+    def __init__(self, kind="tokens"):
+        super().__init__()
+        self.conv, self.fc, self.kind = nn.Conv2d(3, 6, 3), nn.Linear(6, 4), kind
+
+    def forward(self, x):
+        x = self.conv(x)
+        if self.kind == "tokens":
+            return x.flatten(2).transpose(1, 2)
+        if self.kind == "last":
+            return x.permute(0, 2, 3, 1)
+        if self.kind == "largest":
+            return x / x.max()
+        if self.kind == "lost":
+            x = torch.from_numpy(x.detach().numpy())
+        return self.fc(x.mean((2, 3)))
+
+
 class Twins(nn.Module):
     def __init__(self, shared=False):
         super().__init__()

@@ -23,6 +23,7 @@ from compare.thresholds import FORWARD_FLOAT64
 
 Array = NDArray[Any]
 POOLS = {"max_pool", "avg_pool", "global_avg_pool", "global_max_pool", "mean", "max"}
+OF_THE_LARGEST = {"max_pool", "global_max_pool", "max"}
 
 
 def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
@@ -245,7 +246,7 @@ def other_kind(middle: Middle, t: Node, k: Node, after: float | None) -> Cause:
     if not {t.kind, k.kind} <= KINDS or t.kind == k.kind:
         return Cause(before=middle.error)
     both = {t.kind, k.kind} <= ACTIVATIONS_OF_KIND
-    pools = {t.kind, k.kind} <= POOLS
+    pools = {t.kind, k.kind} <= POOLS and len({t.kind, k.kind} & OF_THE_LARGEST) == 1
     id = "other-activation" if both else "max-for-mean" if pools else "other-layer"
     phrase = f"keras computes {k.kind} ({k.name}), torch {t.kind} ({t.name})"
     fix = {"keras": f"use {t.kind}", "torch": f"use {k.kind}"}
