@@ -47,9 +47,35 @@ def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
     if not found:
         cause = by_catalogue(seen, middle, ours, "torch")
         found = [replace(cause, phrase=f"keras {cause.phrase}")] if cause.id else [cause]
+    if found[0].id is None and seen.request.weights:
+        found = [other_weights(middle, ours, theirs, sources, own_t, own_k)]
     if found[0].id is None:
         return found
     return [replace(found[0], repairs=repairs), *found[1:]]
+
+
+def other_weights(
+    middle: Middle,
+    ours: Work,
+    theirs: Work,
+    sources: Sequence[Array],
+    own_t: Mapping[str, Array],
+    own_k: Mapping[str, Array],
+) -> Cause:
+    """The users' own files hold other numbers for a layer, and with PyTorch's it is right."""
+    t, k = ours.node.tensors, theirs.node.tensors
+    gaps = {role: relative_error(own_k[role], own_t[role]) for role in own_t.keys() & own_k.keys()}
+    wrong = sorted(role for role, gap in gaps.items() if gap > RIGHT)
+    made = numbers(theirs.node.kind, theirs.settings, sources, {**own_k, **own_t}, middle.due)
+    after = relative_error(made, middle.due)
+    if not wrong or not middle.explained(after):
+        return Cause(before=middle.error)
+    names = {s: ", ".join(held[role] for role in wrong) for s, held in (("torch", t), ("keras", k))}
+    apart = ", ".join(f"{gaps[role]:.1e}" for role in wrong)
+    hold = "holds" if len(wrong) == 1 else "hold"
+    phrase = f"keras' {names['keras']} {hold} other numbers than torch's {names['torch']}: {apart}"
+    fix = {"torch": f"load {names['keras']} there", "keras": f"load {names['torch']} there"}
+    return Cause("other-weights", f"{phrase} apart", middle.error, after, (), ("weights",), fix)
 
 
 def in_a_row(
