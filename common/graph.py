@@ -142,7 +142,7 @@ def fed(source: Mapping[str, Array], key: str) -> Array:
     if not key.startswith(NOISE):
         return source[key]
     seed, _, sizes = key.removeprefix(NOISE).partition(":")
-    shape = [int(n) for n in sizes.split("x")]
+    shape = [int(n) for n in sizes.split("x") if n]  # one number has none
     bits = np.random.PCG64(int(seed)).random_raw(-(-prod(shape) // 4))
     return (bits.astype("<u8").view("<i2")[: prod(shape)] / 2.0**14).reshape(shape)
 
@@ -175,4 +175,6 @@ KINDS = {
     "add", "subtract", "multiply", "divide", "matmul", "concat", "flatten", "reshape", "transpose",
     "slice", "split", "mean", "sum", "max", "min", "clip", "power", "sqrt", "rsqrt", "square",
     "exp", "log", "abs", "negative", "identity", "detach", "rescale", "normalise",
+    "celu", "hard_shrink", "soft_shrink", "tanh_shrink", "log_sigmoid", "nan_to_num",
+    "maximum", "minimum", "var", "std", "rms_norm", "instance_norm", "stack", "crop",
 }  # fmt: skip

@@ -115,6 +115,19 @@ def elu(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
     return np.where(xs[0] > 0, xs[0], alpha * np.expm1(np.minimum(xs[0], 0)))
 
 
+def celu(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    alpha = float(a.get("alpha", 1.0))
+    return np.where(xs[0] > 0, xs[0], alpha * np.expm1(np.minimum(xs[0], 0) / alpha))
+
+
+def hard_shrink(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    return np.where(np.abs(xs[0]) > float(a["threshold"]), xs[0], 0.0)
+
+
+def soft_shrink(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
+    return np.sign(xs[0]) * np.maximum(np.abs(xs[0]) - float(a["threshold"]), 0.0)
+
+
 def any_gelu(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
     return gelu_tanh(xs[0]) if a.get("approximate") == "tanh" else gelu(xs[0])
 
@@ -145,9 +158,10 @@ def max_pool(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Arra
 def pad(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
     """Around the maps: a constant, or their own numbers."""
     sides = [(0, 0)] * (xs[0].ndim - len(a["sides"])) + [tuple(side) for side in a["sides"]]
-    modes: dict[str, Any] = {"replicate": "edge", "circular": "wrap", "reflect": "reflect"}
-    if a.get("mode") in modes:
-        return np.asarray(np.pad(xs[0], sides, mode=modes[a["mode"]]))
+    modes: dict[str, Any] = {"replicate": "edge", "circular": "wrap"}
+    mode = modes.get(a.get("mode", ""), a.get("mode"))
+    if mode in ("edge", "wrap", "reflect", "symmetric"):
+        return np.asarray(np.pad(xs[0], sides, mode=mode))
     return np.pad(xs[0], sides, constant_values=float(a.get("value") or 0.0))
 
 
@@ -301,11 +315,13 @@ def cut_out(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array
 
 
 def attention(a: Settings, xs: Sequence[Array], own: Mapping[str, Array]) -> Array:
-    """softmax(q k' scale) v, over all places; a mask is not known here."""
-    if a.get("causal") or a.get("masked") or len(xs) != 3:
+    """softmax(q k' scale) v, over all places, or those up to a query's; no other mask is known."""
+    if a.get("masked") or len(xs) != 3:
         raise KeyError("mask")
     q, k, v = (x.swapaxes(1, 2) for x in xs) if a.get("heads_last") else xs
     scores = q @ k.swapaxes(-1, -2) * a["scale"]
+    if a.get("causal"):
+        scores = np.where(np.tri(*scores.shape[-2:]) > 0, scores, -np.inf)
     e = np.exp(scores - scores.max(axis=-1, keepdims=True))
     y = e / e.sum(axis=-1, keepdims=True) @ v
     return np.asarray(y.swapaxes(1, 2) if a.get("heads_last") else y)
@@ -335,6 +351,9 @@ OPS: dict[str, Op] = {
     "relu": relu,
     "leaky_relu": leaky_relu,
     "elu": elu,
+    "celu": celu,
+    "hard_shrink": hard_shrink,
+    "soft_shrink": soft_shrink,
     "gelu": any_gelu,
     "softmax": softmax,
     "max_pool": max_pool,
@@ -376,6 +395,9 @@ OPS: dict[str, Op] = {
     "negative": lambda a, xs, own: -xs[0],
     "transpose": lambda a, xs, own: xs[0].transpose(a["axes"]),
     "reshape": lambda a, xs, own: xs[0].reshape(len(xs[0]), *a["shape"]),
+    "tanh_shrink": lambda a, xs, own: xs[0] - np.tanh(xs[0]),
+    "log_sigmoid": lambda a, xs, own: -np.logaddexp(0.0, -xs[0]),
+    "nan_to_num": lambda a, xs, own: np.nan_to_num(xs[0]),
     "silu": of("silu"),
     "selu": of("selu"),
     "mish": of("mish"),

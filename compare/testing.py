@@ -20,8 +20,12 @@ def assert_ports_match(
     """
     __tracebackhide__ = True  # pytest: the message says more than these lines
     import compare
+    from common.errors import CompareError
 
-    result = compare.verify(torch, keras, inputs, **options)
+    try:
+        result = compare.verify(torch, keras, inputs, **options)
+    except CompareError as error:  # a user's mistake, as a rule: one line says it
+        raise error.with_traceback(None) from None
     if result["exit_status"]:
         raise AssertionError(failure(result))
     return result

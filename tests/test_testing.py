@@ -81,6 +81,15 @@ def test_a_mistake_is_an_error_and_no_verdict(inputs, options, words, workers, r
     assert list(rooms.iterdir()) == []
 
 
+def test_a_mistake_is_shown_without_the_lines_of_this_program(workers):
+    with pytest.raises(UsageError, match="has no 'Nett'") as caught:
+        assert_ports_match(f"{TORCH}:Nett", f"{KERAS}:last", (1, 6, 6), workers=workers)
+    assert [Path(entry.path).name for entry in caught.traceback] == [
+        "test_testing.py",
+        "testing.py",
+    ]
+
+
 def test_importing_it_loads_no_framework_and_nothing_heavy():
     code = (
         "import sys; from compare import verify; import compare.testing, compare.pytest_plugin; "

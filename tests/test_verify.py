@@ -169,10 +169,9 @@ def test_a_norm_that_is_missing_is_a_fault_where_no_weights_hold_it(verified):
     assert {c["keras"] for c in found["culprits"]} >= {"bn", "bn2"}
 
 
-@pytest.mark.parametrize("order", [("left", "right"), ("right", "left")])
-def test_trained_weights_tell_which_branch_is_which(verified, tmp_path, order):
+def siblings_files(layers: dict[str, str]) -> dict[str, dict[str, np.ndarray]]:
+    """Side -> its tensors, equal for these layers of Keras and of PyTorch."""
     rng = np.random.default_rng(3)
-    layers = {"b": order[0], "a": order[1], "head": "head"}
     files: dict[str, dict[str, np.ndarray]] = {side: {} for side in SIDES}
     for theirs, ours in layers.items():
         shape = (2, 4, 1, 1) if ours == "head" else (4, 3, 3, 3)
@@ -180,7 +179,13 @@ def test_trained_weights_tell_which_branch_is_which(verified, tmp_path, order):
         files["torch"] |= {f"{ours}.weight": kernel, f"{ours}.bias": bias}
         kernel = np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))
         files["keras"] |= {f"{theirs}.kernel": kernel, f"{theirs}.bias": bias}
-    for side, held in files.items():
+    return files
+
+
+@pytest.mark.parametrize("order", [("left", "right"), ("right", "left")])
+def test_trained_weights_tell_which_branch_is_which(verified, tmp_path, order):
+    layers = {"b": order[0], "a": order[1], "head": "head"}
+    for side, held in siblings_files(layers).items():
         tensors.save(tmp_path / f"{side}.safetensors", held)
     weights = {side: str(tmp_path / f"{side}.safetensors") for side in SIDES}
     ports = [f"{PORTS}/siblings_{side}.py:Net" for side in SIDES]
@@ -190,6 +195,18 @@ def test_trained_weights_tell_which_branch_is_which(verified, tmp_path, order):
     ]
     assert {(p["keras"], p["torch"]) for p in found["pairs"]} == set(layers.items())
     assert all("weights" in p["evidence"] for p in found["pairs"])
+
+
+def test_trained_weights_that_are_not_the_same_are_told_as_that(verified, tmp_path):
+    files = siblings_files({"b": "left", "a": "right", "head": "head"})
+    files["keras"]["head.bias"] = files["keras"]["head.bias"] + np.float32([0, 0.5])
+    for side, held in files.items():
+        tensors.save(tmp_path / f"{side}.safetensors", held)
+    weights = {side: str(tmp_path / f"{side}.safetensors") for side in SIDES}
+    ports = [f"{PORTS}/siblings_{side}.py:Net" for side in SIDES]
+    found = verified(*ports, (3, 7, 6), weights=weights)
+    assert [(c["cause"], c["torch"]) for c in found["culprits"]] == [("other-weights", "head")]
+    assert found["repairs"]["outputs_apart"] < 1e-12
 
 
 @pytest.mark.parametrize("seed", [0, 1])

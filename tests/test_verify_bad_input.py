@@ -201,6 +201,19 @@ def test_a_map_that_names_an_unknown_layer_is_refused_with_the_known_ones(layers
     assert "convv" in said and "fc" in said
 
 
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ({"conv": "fc"}, "torch's conv cannot be keras's fc, which holds other tensors; conv can"),
+        ({"conv": "fc", "fc": "conv"}, "torch's conv cannot be keras's fc"),
+        ({"conv": "conv", "fc": "conv"}, "expected each layer of keras once, found 'conv' again"),
+    ],
+)
+def test_a_map_of_layers_that_fit_others_is_refused(layers, said, refused, place):
+    (place / "map.json").write_text(json.dumps({"layers": layers}))
+    assert said in one_line(refused("verify", *NET, *INPUT, "--map", "map.json"))
+
+
 def test_a_probe_of_another_shape_is_refused(refused, place):
     np.savez(place / "probe.npz", np.ones((2, 6, 6, 1)))
     said = one_line(refused("verify", *NET, *INPUT, "--probe", "probe.npz"))

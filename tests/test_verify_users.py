@@ -68,6 +68,7 @@ FAULTS = {
     "a head behind a padding": ("boxes", {"padding": "same"}, "same-vs-symmetric-stride2", 1e-9),
     "tokens of as many places": ("reduced", {"approximate": True}, "gelu", 1e-12),
     "layers of their own": ("again", {"shared": False}, "layer-shared", 1e-12),
+    "cropped at the other side": ("generator", {"crop": ((1, 2), (1, 2))}, "padding-side", 1e-12),
 }  # fmt: skip
 # a resize of TensorFlow works in float32: 1e-6
 

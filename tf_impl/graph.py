@@ -842,7 +842,8 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
     def of_call(original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-            if not recorder.listens() or not inherits(type(self)):
+            whole = is_kerass(type(self)) or not inherits(type(self))  # atomic already, or open
+            if not recorder.listens() or whole:
                 return original(self, *args, **kwargs)
             return recorder.atomic(original, self, recorder.path(self), args, kwargs, inside=True)
 

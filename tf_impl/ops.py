@@ -237,8 +237,13 @@ def batch_norm(a: Any, x: Any, y: Any, last: bool) -> Settings:
 
 
 def layer_norm(a: Any, x: Any, y: Any, last: bool) -> Settings:
-    rms = {"rms": True} if getattr(a, "rms_scaling", False) else {}
-    return dict(eps=float(a.epsilon), axes=canonical_axes(a.axis, len(x.shape), last)) | rms
+    """`held`: the axes in the order of its tensors, which is the port's, where that is another."""
+    rank = len(x.shape)
+    axes = canonical_axes(a.axis, rank, last)
+    own = np.atleast_1d(a.axis) % rank
+    held = tuple(canonical_axis(int(axis), rank, last) for axis in np.sort(own))
+    found = dict(eps=float(a.epsilon), axes=axes) | ({} if list(held) == axes else dict(held=held))
+    return found | ({"rms": True} if getattr(a, "rms_scaling", False) else {})
 
 
 def group_norm(a: Any, x: Any, y: Any, last: bool) -> Settings:
@@ -657,6 +662,10 @@ FUNCTIONS: dict[str, tuple[str, Callable[[Arguments, Any, bool], Settings]]] = {
             "sqrt", "rsqrt", "square", "exp", "log", "negative",
         )
     },
+    "celu": ("celu", lambda a, y, last: dict(alpha=number(a["alpha"]))),
+    "hard_shrink": ("hard_shrink", lambda a, y, last: dict(threshold=number(a["threshold"]))),
+    "soft_shrink": ("soft_shrink", lambda a, y, last: dict(threshold=number(a["threshold"]))),
+    "hard_tanh": ("clip", lambda a, y, last: dict(low=-1.0, high=1.0)),
     "swish": ("silu", empty),
     "hard_silu": ("hard_swish", empty),
     "linear": ("identity", empty),
@@ -793,6 +802,13 @@ def o_avg_pool(attrs: Attrs, inputs: Sequence[Any], y: Any, last: bool) -> Setti
     return o_pool(attrs, inputs, y, last) | dict(count_border=False, divisor=None)
 
 
+def o_lrn(attrs: Attrs, inputs: Sequence[Any], y: Any, last: bool) -> Settings:
+    """TensorFlow takes alpha as the paper has it; PyTorch's is divided by the size."""
+    reach = int(attrs["depth_radius"])
+    alpha, beta, k = (float(attrs[word]) for word in ("alpha", "beta", "bias"))
+    return dict(size=2 * reach + 1, alpha=alpha, beta=beta, k=k)
+
+
 def o_two(attrs: Attrs, inputs: Sequence[Any], y: Any, last: bool) -> Settings:
     return operands(inputs)
 
@@ -849,6 +865,7 @@ OPS: dict[str, tuple[str, Callable[[Attrs, Sequence[Any], Any, bool], Settings]]
     "DepthwiseConv2dNative": ("conv", o_depthwise),
     "MaxPool": ("max_pool", o_max_pool),
     "AvgPool": ("avg_pool", o_avg_pool),
+    "LRN": ("lrn", o_lrn),
     "BiasAdd": ("add", o_none),
     "Add": ("add", o_two),
     "AddV2": ("add", o_two),

@@ -240,6 +240,7 @@ def origins(net: Net, node: Node, cuts: Cuts | None) -> tuple[str, ...]:
 
 THROUGH = {"pad", "identity", "dropout"}
 VIEWS = {"flatten", "reshape", "transpose"}  # whose numbers are those that they read
+TURNS = VIEWS | {"matmul", "einsum", "block", "attention"}  # whose axes may be any
 CUTS_OUT = {"slice", "crop", "narrow"}
 
 
@@ -502,9 +503,27 @@ def likely(
     order = flatten_order(keras, torch, cuts, theirs, ours) or cuts.orders(ours, theirs)
     if order and shapes[0] == shapes[1]:
         return order
+    kept = as_read(keras, torch, cuts, theirs, ours)
+    if kept is not None:
+        return kept
     ways = tuple(dict.fromkeys(ways_between(*shapes, keras)))
     nearest = nearly(ours, theirs, ways)
     return next(iter(ways), by_rank(*shapes, keras)) if nearest is None else nearest
+
+
+def as_read(keras: Graph, torch: Graph, cuts: Cuts, theirs: str, ours: str) -> Moves | None:
+    """The order of axes of maps that a layer reads, which it keeps; None where it has none."""
+    node = next((n for n in keras.nodes if theirs in n.writes), None)
+    mine = next((n for n in torch.nodes if ours in n.writes), None)
+    if node is None or mine is None or node.kind in TURNS or not node.reads:
+        return None
+    read = cuts.by_keras.get(node.reads[0])
+    if read is None or read.torch not in mine.reads or len(read.moves) > 1:
+        return None
+    shapes = keras.shapes[read.keras], keras.shapes[theirs], torch.shapes[ours]
+    maps = {len(shape) for shape in shapes} in ({n} for n in MAPS)
+    turned = all(word == "transpose" for word, _ in read.moves)
+    return read.moves if maps and turned else None
 
 
 Nearly = Callable[[str, str, Sequence[Moves]], Moves | None]

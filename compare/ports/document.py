@@ -70,7 +70,7 @@ def tell(seen: Seen) -> Told:
     found = [Culprit(fault, cause) for fault, own in pairs for cause in own]
     known = [c for c in found if c.cause.id == KNOWN]
     culprits = unique([c for c in found if c.cause.id != KNOWN])
-    repairs = [repair for c in culprits if c.cause.id for repair in c.cause.repairs]
+    repairs = made_once([c.cause for c in found if c.cause.id not in (None, KNOWN)])
     exact = [repair for c in known for repair in c.cause.repairs]
     residual, no_faults = None, []
     if repairs:
@@ -124,10 +124,16 @@ def unique(culprits: list[Culprit]) -> list[Culprit]:
         "layer-missing": ("layer-extra", "layer-skipped"),
     }
     shared = {
-        name for c in culprits if c.cause.id == "layer-shared" for name in c.cause.keras.split(", ")
+        name
+        for c in culprits
+        if c.cause.id == "layer-shared"
+        for name in (*c.cause.keras.split(", "), *c.cause.torch.split(", "))
     }
+    alone = [{c.fault.torch, c.fault.keras} - {""} for c in culprits]
     culprits = [
-        c for c in culprits if c.fault.rung != 0 or c.fault.torch or c.fault.keras not in shared
+        c
+        for c, names in zip(culprits, alone, strict=True)
+        if c.fault.rung != 0 or len(names) != 1 or not names & shared
     ]
     kept = []
     for c in culprits:
@@ -138,6 +144,15 @@ def unique(culprits: list[Culprit]) -> list[Culprit]:
     first = {(c.cause.torch, c.cause.keras, c.cause.phrase, c.cause.id or n): n
              for n, c in reversed([*enumerate(kept)])}  # fmt: skip
     return [c for n, c in enumerate(kept) if n in first.values() or not c.cause.torch]
+
+
+def made_once(causes: Sequence[Cause]) -> list[Repair]:
+    """All repairs: what is told once may have to be made in front of several readers."""
+    found: list[Repair] = []
+    for repair in (repair for cause in causes for repair in cause.repairs):
+        if repair not in found:
+            found.append(repair)
+    return found
 
 
 def names_of(c: Culprit) -> set[str]:

@@ -105,6 +105,7 @@ def whole(graph: Graph, nodes: list[Node], path: str, run: list[Node]) -> list[N
             reads=tuple(dict.fromkeys(v for node in run for v in node.reads if v not in made)),
             writes=writes,
             tensors=tensors,
+            settings={"does": tuple((node.kind, node.settings) for node in run)},
             layer=path,
             place=run[0].place,
             inner=tuple(name for node in run for name in node.ran),

@@ -12,12 +12,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from compare.ports.fault import Fault, looks
+from compare.ports.outputs import under_other_names
 from compare.ports.rungs.coverage import blindness, covered, unseen
 from compare.ports.rungs.forward import end_to_end, forward, in_float32
 from compare.ports.rungs.gradients import allowed_whole, gradients, whole_gradients
 from compare.ports.rungs.hidden import Shown
 from compare.ports.rungs.step import own_words, step
-from compare.ports.rungs.structure import is_constant, structure, unrelated
+from compare.ports.rungs.structure import is_constant, structure, unrelated, unused
 from compare.ports.rungs.training import trained_otherwise_in_words, training
 from compare.ports.short import resting, too_rough
 from compare.ports.verify import Seen
@@ -74,7 +75,8 @@ def judge(seen: Seen, behind: Mapping[str, Shown]) -> Judgement:
         checks.append(
             Check("whole", 3, Verdict.DIFFERENT, "the parts agree and the whole does not", residual)
         )
-    notes = [*blind, *as_built(seen), *resting(seen), *trained_otherwise_in_words(seen, wrong)]
+    notes = [*blind, *as_built(seen), *unused(seen), *under_other_names(seen.outputs)]
+    notes += [*resting(seen), *trained_otherwise_in_words(seen, wrong)]
     notes += [f"{own}; the same is up to the other side's training" for own in own_words(seen)]
     return Judgement(checks, faults, rows, coverage_of(seen), residual, notes)
 

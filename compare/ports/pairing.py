@@ -23,6 +23,8 @@ from common.errors import DataError
 from common.graph import Graph, Node, Step
 
 Array = NDArray[Any]
+SIDES = ("torch", "keras")
+SHOWN = 3  # names in an error line
 GAP = -1.0  # what a layer without a partner costs
 SHAPE, KIND, LIKE = 6.0, 4.0, 1.0  # what the same shapes, the same kind, a related kind speak
 CONV, DENSE = ("conv", "conv_transpose"), ("dense", "einsum_dense", "matmul", "embedding")
@@ -48,6 +50,7 @@ class Holder:
     after: frozenset[tuple[object, ...]] = frozenset()
     then: frozenset[str] = frozenset()  # kinds of what comes next, up to the next holders
     duty: str = ""  # in an attention: "query", "key" or "value"
+    live: bool = True  # whether what it makes leads to an output
 
     @property
     def like(self) -> tuple[object, ...]:
@@ -102,6 +105,18 @@ class Net:
         """The nodes that read what it makes."""
         return [reader for value in node.writes for reader in self.readers.get(value, [])]
 
+    @cached_property
+    def live(self) -> set[str]:
+        """The nodes that lead to an output."""
+        found: set[str] = set()
+        stack = [self.maker[v] for v in self.graph.outputs.values() if v in self.maker]
+        while stack:
+            node = stack.pop()
+            if node.name not in found:
+                found.add(node.name)
+                stack += self.sources(node)
+        return found
+
 
 def paired(
     torch: Graph,
@@ -127,7 +142,10 @@ def paired(
         side: [h for h in found if h.node.name not in {getattr(p, side).node.name for p in chosen}]
         for side, found in sides.items()
     }
-    matched = aligned(lists["torch"], lists["keras"], names)
+    matched = []
+    for live in (True, False):  # what leads to no output is no partner of what does
+        mine = {side: [h for h in found if h.live is live] for side, found in lists.items()}
+        matched += uncrossed(aligned(mine["torch"], mine["keras"], names))
     matched += second_chance(lists["torch"], lists["keras"], matched)
     matched = of_one_shape(matched)
     matched += in_pieces(left_over(lists, matched))
@@ -173,7 +191,31 @@ def forced(sides: Mapping[str, Sequence[Holder]], given: Mapping[str, str]) -> l
                 )
             both.append(known[name])
         chosen.append(Pair(both[0], both[1], ("given",)))
+    twice = [name for name, count in Counter(given.values()).items() if count > 1]
+    if twice:
+        raise DataError(f"--map: expected each layer of keras once, found {twice[0]!r} again")
+    refuse_misfits(chosen, sides)
     return chosen
+
+
+def refuse_misfits(chosen: Sequence[Pair], sides: Mapping[str, Sequence[Holder]]) -> None:
+    """DataError where a pair of the map does not fit, and one with what it leaves out would.
+
+    So would two pairs with each other's partners. What fits nowhere else is judged as it is.
+    """
+    wrong = [pair for pair in chosen if sizes(pair.torch) != sizes(pair.keras)]
+    left = left_over(sides, chosen)
+    for pair in wrong:
+        for side, other in (("torch", "keras"), ("keras", "torch")):
+            mine, theirs = getattr(pair, side), getattr(pair, other)
+            crossed = [q for q in wrong if own_kind(getattr(q, side)) == own_kind(theirs)]
+            free = [*left[other], *(getattr(q, other) for q in crossed)]
+            better = [h.node.name for h in free if own_kind(h) == own_kind(mine)]
+            if better:
+                raise DataError(
+                    f"--map: {side}'s {mine.node.name} cannot be {other}'s {theirs.node.name}, "
+                    f"which holds other tensors; {' or '.join(better[:SHOWN])} can"
+                )
 
 
 def of_one_print(
@@ -246,6 +288,7 @@ def holders(graph: Graph, first: bool, ends: Sequence[str] = ()) -> list[Holder]
             frozenset(known[n].like for n in near_after[name]),
             frozenset(following(net, h.node, known)),
             duty(net, h.node),
+            name in net.live,
         )
         for name, h in known.items()
     }
@@ -421,6 +464,9 @@ def to_torch(node: Node, role: str, shape: tuple[int, ...]) -> tuple[Step, ...]:
             turn = ("transpose", (1, 0))
             return (("reshape", sizes), turn) if n > 2 else (turn,)
         return ()
+    held = node.settings.get("held", ())
+    if node.kind in NORMS and len(held) == n:  # (H, W, C) -> (C, H, W)
+        return (("transpose", tuple(int(i) for i in np.argsort(held))),)
     if role != "weight":
         spread = n > 1 and prod(shape) == shape[-1]  # (1, 1, C): one number a channel
         return (("reshape", (-1,)),) if spread and node.kind == "prelu" else ()
@@ -465,6 +511,26 @@ def aligned(torch: Sequence[Holder], keras: Sequence[Holder], names: bool) -> li
         else:
             j -= 1
     return found[::-1]
+
+
+def uncrossed(matched: Sequence[Pair]) -> list[Pair]:
+    """The same pairs but for those that do not fit, where they do by each other's partners.
+
+    Two heads whose order differs lie side by side, and two layers behind one another.
+    """
+    crossed = [p for p in matched if own_kind(p.torch) != own_kind(p.keras)]
+    while True:
+        kinds = [Counter(own_kind(getattr(p, side)) for p in crossed) for side in SIDES]
+        left = [p for p in crossed if all(kinds[0][own_kind(h)] == kinds[1][own_kind(h)]
+                                          for h in (p.torch, p.keras))]  # fmt: skip
+        if len(left) == len(crossed):
+            break
+        crossed = left
+    by_kind: dict[object, list[Holder]] = {}
+    for pair in crossed:
+        by_kind.setdefault(own_kind(pair.keras), []).append(pair.keras)
+    again = [(pair.torch, by_kind[own_kind(pair.torch)].pop(0)) for pair in crossed]
+    return [p for p in matched if p not in crossed] + [Pair(t, k, evidence(t, k)) for t, k in again]
 
 
 def second_chance(

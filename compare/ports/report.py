@@ -98,8 +98,9 @@ def cause_lines(same: Sequence[Document]) -> list[str]:
     before, after = (first["evidence"][key] for key in ("error_before", "error_after"))
     if after is not None and before is not None:
         worst = [c["evidence"]["error_after"] for c in same]
-        largest = max(x for x in worst if not isinstance(x, str) and x is not None)
-        lines.append(f"  proof: {error(before)} before, {error(largest)} with it taken back")
+        known = [x for x in worst if not isinstance(x, str) and x is not None]
+        largest = error(max(known)) if known else error(after)
+        lines.append(f"  proof: {error(before)} before, {largest} with it taken back")
     if first["fix"]:
         lines += [f"  fix in {side}: {code}" for side, code in first["fix"].items()]
     lines += [f"  reproduction: {c['reproduction']}" for c in same if c["reproduction"]]
@@ -157,11 +158,17 @@ def end(document: Document) -> str:
         causes = list(dict.fromkeys(c["cause"] or "unknown" for c in document["culprits"]))
         lines.append(f"verdict  different: {', '.join(causes)}; outputs {apart} apart")
     elif verdict.startswith("same"):
-        lines.append(
-            f"verdict  {verdict}: with the same weights both ports make the same outputs "
-            f"({apart} apart) and gradients"
-        )
+        lines.append(f"verdict  {verdict}: with the same weights both ports {agreed(document)}")
     else:
         wrong = [c["detail"] for c in document["checks"] if c["verdict"] == verdict]
         lines.append(f"verdict  {verdict}{': ' + wrong[0] if wrong else ''}")
     return "\n".join([*lines, f"run      {document['run']}"])
+
+
+def agreed(document: Document) -> str:
+    """What two ports have in common, of the rungs that were asked for."""
+    rungs = document["rungs"] or [3, 5]
+    outputs = f"make the same outputs ({error(document['outputs_apart'])} apart)"
+    if not {1, 2, 3} & {*rungs}:
+        return f"agree at rungs {', '.join(map(str, rungs))}, all that was asked"
+    return f"{outputs} and gradients" if 5 in rungs else outputs

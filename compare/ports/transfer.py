@@ -130,6 +130,8 @@ class Orders:
         moves = to_torch(theirs.node, role, shape)
         if "block" in (ours.node.kind, theirs.node.kind):
             moves = as_usual(theirs.node, role, shape, due)
+        if "held" in theirs.node.settings and shape_after(shape, moves) != due == shape:
+            moves = ()  # PyTorch's maps were turned in front of the norm
         made = self.made(ours.node, theirs.node)
         if made and role in ("weight", "bias") and "weight" in ours.tensors:
             moves = (*moves, *along_first(made, len(due)))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from common import tensors
 from common.errors import DataError, UsageError
-from common.graph import Graph, Moves, back, fed, moved, noise
+from common.graph import Moves, back, fed, moved, noise
 from common.job import Load, Unit
 from compare.folder import RunFolder, read_json, write_json
 from compare.ports import cuts, gaps, pairing, parts, transfer
@@ -32,6 +32,7 @@ from compare.ports.finer import refine
 from compare.ports.folded import Folded, take_out
 from compare.ports.looks import SIDES, Look, Replay, Room, both, one_replay
 from compare.ports.orders import feature_orders
+from compare.ports.outputs import paired_outputs
 from compare.ports.pairing import Holder, Pairs
 from compare.ports.relax import relax
 from compare.ports.short import Short, measured
@@ -440,7 +441,6 @@ def seen(request: Request, room: Room) -> Seen:
     with threads(2) as pool:
         first = both(survey)
         known = matched(request, room, first, ready)
-    outputs = paired_outputs(*(look.graph for look in known.first.values()))
 
     def look(side: str) -> Look:
         kept: dict[str, Any] = {"given": known.given.get(side, ""), "tensors": False}
@@ -452,6 +452,7 @@ def seen(request: Request, room: Room) -> Seen:
 
     exact = both(look)
     looks = {"torch": exact["torch"], "keras": exact["keras"]}
+    outputs = paired_outputs(looks, known.pairs)
     found = Seen(
         request, room, known.pairs, known.moves, **looks, outputs=outputs, first=known.first,
         given=known.given, folded=known.folded, environments=known_environments(room),
@@ -525,7 +526,8 @@ def carried_again(
     theirs = {n: x.astype(np.float32) if x.dtype.kind == "f" else x for n, x in theirs.items()}
     given = {**found.given, "keras": room.save(f"given-keras-{name}", theirs, "keras")}
     look = room.look("keras", f"look-float64-{name}", given=given["keras"], tensors=False)
-    return replace(found, pairs=pairs, moves=moves, keras=look, given=given)
+    outputs = paired_outputs({"torch": found.torch, "keras": look}, pairs)
+    return replace(found, pairs=pairs, moves=moves, keras=look, given=given, outputs=outputs)
 
 
 def held_by(looks: Mapping[str, Look]) -> dict[str, dict[str, Array]]:
@@ -550,27 +552,6 @@ def check(request: Request) -> None:
             raise UsageError(f"--{side}-weights {path}: there is no such file")
     if request.probe is not None:
         given_probe(request)
-
-
-def paired_outputs(torch: Graph, keras: Graph) -> list[tuple[str, str]]:
-    """By their names where both give the same ones, as dicts do; else in order.
-
-    Where one port gives more of them, the first of the same size.
-    """
-    if set(torch.outputs) == set(keras.outputs):
-        return [(name, name) for name in torch.outputs]
-    if len(torch.outputs) == len(keras.outputs):
-        return list(zip(torch.outputs, keras.outputs, strict=True))
-    sizes = [
-        {name: sorted(graph.shapes[value]) for name, value in graph.outputs.items()}
-        for graph in (torch, keras)
-    ]
-    left, found = dict(sizes[1]), []
-    for name, size in sizes[0].items():
-        other = next((n for n, s in left.items() if s == size), next(iter(left), ""))
-        if left.pop(other, None) is not None:
-            found.append((name, other))
-    return found
 
 
 def other_orders(found: Seen) -> dict[str, Moves]:

@@ -20,14 +20,18 @@ def crop(shift=0, skip_first=True, scale=1):
     return keras.Model(x, layers.Conv2D(2, 1)(joined))
 
 
-def generator(eps=1e-5, slope=0.2):
+def generator(eps=1e-5, slope=0.2, crop=None):
     x = keras.Input((5,))
     y = layers.Dense(6 * 3 * 4, use_bias=False)(x)
     y = layers.BatchNormalization(epsilon=eps, momentum=0.9)(y)
     y = layers.Reshape((3, 4, 6))(layers.LeakyReLU(0.2)(y))
     y = layers.Conv2DTranspose(4, 5, 1, padding="same")(y)
     y = layers.LeakyReLU(slope)(y)
-    return keras.Model(x, layers.Conv2DTranspose(2, 5, 2, padding="same", activation="tanh")(y))
+    if crop is None:
+        y = layers.Conv2DTranspose(2, 5, 2, padding="same", activation="tanh")(y)
+        return keras.Model(x, y)
+    y = layers.Conv2DTranspose(2, 5, 2)(y)
+    return keras.Model(x, layers.Activation("tanh")(layers.Cropping2D(crop)(y)))
 
 
 def volume(eps=1e-3, act="tanh"):

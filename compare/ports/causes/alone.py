@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.graph import Moves, Node, back
+from common.graph import KINDS, Moves, Node, back
 from common.job import Repair
 from common.operations import computable
 from compare.evidence import relative_error
@@ -23,6 +23,7 @@ from compare.thresholds import FORWARD_FLOAT64
 
 Array = NDArray[Any]
 POOLS = {"max_pool", "avg_pool", "global_avg_pool", "global_max_pool", "mean", "max"}
+OF_THE_LARGEST = {"max_pool", "global_max_pool", "max"}
 
 
 def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
@@ -42,12 +43,39 @@ def one(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> list[Cause]:
         ]
     found = by_settings(seen, middle, ours, theirs, sources, own_t, own_k, right)
     found = found or apart_from_shared(seen, middle, ours, theirs, sources, own_t)
+    found = found or shared_instead(seen, middle, ours, theirs, sources, own_k)
     if not found:
         cause = by_catalogue(seen, middle, ours, "torch")
         found = [replace(cause, phrase=f"keras {cause.phrase}")] if cause.id else [cause]
+    if found[0].id is None and seen.request.weights:
+        found = [other_weights(middle, ours, theirs, sources, own_t, own_k)]
     if found[0].id is None:
         return found
     return [replace(found[0], repairs=repairs), *found[1:]]
+
+
+def other_weights(
+    middle: Middle,
+    ours: Work,
+    theirs: Work,
+    sources: Sequence[Array],
+    own_t: Mapping[str, Array],
+    own_k: Mapping[str, Array],
+) -> Cause:
+    """The users' own files hold other numbers for a layer, and with PyTorch's it is right."""
+    t, k = ours.node.tensors, theirs.node.tensors
+    gaps = {role: relative_error(own_k[role], own_t[role]) for role in own_t.keys() & own_k.keys()}
+    wrong = sorted(role for role, gap in gaps.items() if gap > RIGHT)
+    made = numbers(theirs.node.kind, theirs.settings, sources, {**own_k, **own_t}, middle.due)
+    after = relative_error(made, middle.due)
+    if not wrong or not middle.explained(after):
+        return Cause(before=middle.error)
+    names = {s: ", ".join(held[role] for role in wrong) for s, held in (("torch", t), ("keras", k))}
+    apart = ", ".join(f"{gaps[role]:.1e}" for role in wrong)
+    hold = "holds" if len(wrong) == 1 else "hold"
+    phrase = f"keras' {names['keras']} {hold} other numbers than torch's {names['torch']}: {apart}"
+    fix = {"torch": f"load {names['keras']} there", "keras": f"load {names['torch']} there"}
+    return Cause("other-weights", f"{phrase} apart", middle.error, after, (), ("weights",), fix)
 
 
 def in_a_row(
@@ -101,7 +129,13 @@ def repaired(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> tuple[Repa
     own = Repair(first, ours.node.kind, ours.settings, held, ways, order, makes)
     after = [Repair(name, "identity", reads=((),)) for name in others]
     pad = [Repair(theirs.pad.name, "identity", reads=((),))] if theirs.pad else []
+    after += [Repair(name, "identity", reads=((),)) for name in cropping(theirs)]
     return (own, *after, *pad)
+
+
+def cropping(work: Work) -> tuple[str, ...]:
+    """What runs for the crop behind it."""
+    return work.crop.ran if work.crop else ()
 
 
 def done_before(
@@ -158,6 +192,30 @@ def made_by_then(seen: Seen, middle: Middle, value: str, reader: Node) -> tuple[
     return known[0] if known else None
 
 
+def shared_instead(
+    seen: Seen,
+    middle: Middle,
+    ours: Work,
+    theirs: Work,
+    sources: Sequence[Array],
+    own: Mapping[str, Array],
+) -> list[Cause]:
+    """Keras runs a layer again where PyTorch has one of its own."""
+    t, k = ours.node, theirs.node
+    alone = [name for name in t.tensors.values() if name in seen.moves.torch]
+    if not alone or len(alone) < len(t.tensors) or middle.made is None:
+        return []
+    if any(name in seen.moves.keras for name in k.tensors.values()):
+        return []  # no other layer of PyTorch's stands for it
+    made = numbers(t.kind, ours.settings, sources, own, middle.made)
+    if made is None or relative_error(middle.made, made) > FORWARD_FLOAT64:
+        return []
+    layer = k.layer or k.name
+    phrase = f"keras runs {layer} again, torch another layer, {t.layer or t.name}"
+    fix = {"torch": f"call the layer that stands for {layer} again", "keras": "use another layer"}
+    return [Cause("layer-shared", phrase, middle.error, 0.0, (), ("layer-shared",), fix)]
+
+
 def apart_from_shared(
     seen: Seen,
     middle: Middle,
@@ -171,6 +229,8 @@ def apart_from_shared(
     alone = [name for name in k.tensors.values() if name in seen.moves.keras]
     if not alone or len(alone) < len(k.tensors):
         return []
+    if any(name in seen.moves.torch for name in t.tensors.values()):
+        return []  # no other layer of Keras' stands for it
     made = numbers(k.kind, theirs.settings, sources, own, middle.due)
     after = relative_error(made, middle.due) if made is not None else np.inf
     if after > FORWARD_FLOAT64:
@@ -212,16 +272,12 @@ def joined(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> Cause:
     return Cause("concat-order", phrase, middle.error, after, (), ("concat-order",), fix)
 
 
-# What PyTorch calls its comparisons, and Keras; none says what it compares with.
-COMPARES = {"greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le"}
-
-
 def other_kind(middle: Middle, t: Node, k: Node, after: float | None) -> Cause:
-    """Another operation in the place of one; unknown where they are called alike."""
-    if "block" in (t.kind, k.kind) or COMPARES.get(t.kind, t.kind) == COMPARES.get(k.kind, k.kind):
+    """Another operation in the place of one; unknown where they may be called alike."""
+    if not {t.kind, k.kind} <= KINDS or t.kind == k.kind:
         return Cause(before=middle.error)
     both = {t.kind, k.kind} <= ACTIVATIONS_OF_KIND
-    pools = {t.kind, k.kind} <= POOLS
+    pools = {t.kind, k.kind} <= POOLS and len({t.kind, k.kind} & OF_THE_LARGEST) == 1
     id = "other-activation" if both else "max-for-mean" if pools else "other-layer"
     phrase = f"keras computes {k.kind} ({k.name}), torch {t.kind} ({t.name})"
     fix = {"keras": f"use {t.kind}", "torch": f"use {k.kind}"}

@@ -20,8 +20,11 @@ from compare.variants import ANYWHERE, ROUNDING, VARIANTS, Case
 
 ACTIVATIONS_OF_KIND = {
     "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign",
-    "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "softmax", "log_softmax",
+    "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "softmax", "log_softmax", "celu",
+    "log_sigmoid", "soft_shrink", "hard_shrink", "tanh_shrink",
 }  # fmt: skip
+MASKED = "masked"
+FAR_BELOW = 1e3  # of a number whose exponential is nothing
 
 
 def owned(seen: Seen, node: Node, side: str) -> dict[str, Array]:
@@ -88,6 +91,19 @@ def flattened_from(seen: Seen, middle: Middle) -> tuple[int, ...] | None:
     return shape if len(shape) == 3 else None
 
 
+def masked(before: Array, now: Array) -> Array:
+    """Places that are far below all others, which are as they were; none where that is not so.
+
+    A softmax behind makes zeros of them.
+    """
+    nowhere = np.zeros(now.shape, bool)
+    if before.shape != now.shape or not np.isfinite(before).all() or np.isnan(now).any():
+        return nowhere
+    gone = now < before.min() - FAR_BELOW
+    rest = relative_error(np.where(gone, 0, now), np.where(gone, 0, before))
+    return gone if gone.any() and not gone.all() and rest <= FORWARD_FLOAT64 else nowhere
+
+
 def what_happened(seen: Seen, middle: Middle, before: Array | None, now: Array | None) -> Cause:
     """What turned one array into another, by no layer that is known."""
     if before is None or now is None:
@@ -95,6 +111,10 @@ def what_happened(seen: Seen, middle: Middle, before: Array | None, now: Array |
     layer = Layer("", "dropout", {"rate": 0.0}, ("x",))
     wide = np.asarray(before, dtype=np.float64)
     case = Case(layer, (wide,), {}, np.asarray(now), "float64", None, ends(seen, middle))
+    gone = masked(wide, now)
+    if gone.any():
+        phrase = f"is masked at {gone.sum():,} of {gone.size:,} places"
+        return Cause(MASKED, phrase, middle.error, 0.0)
     if not np.isfinite(now).all():
         finite = np.isfinite(now)
         after = relative_error(now[finite], wide[finite]) if now.shape == wide.shape else 1.0

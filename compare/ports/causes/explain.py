@@ -20,7 +20,7 @@ from compare.ports.causes.alone import done_before, in_a_row, one, reads_instead
 from compare.ports.causes.arranged import arranged
 from compare.ports.causes.backward import gradient_cause
 from compare.ports.causes.besides import behind_preprocessing, besides, side_by_side
-from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND, by_catalogue, what_happened
+from compare.ports.causes.catalogue import ACTIVATIONS_OF_KIND, MASKED, by_catalogue, what_happened
 from compare.ports.causes.cause import Cause
 from compare.ports.causes.epsilon import another_epsilon
 from compare.ports.causes.narrow import (
@@ -30,7 +30,6 @@ from compare.ports.causes.narrow import (
     on_numbers_that_show_it,
 )
 from compare.ports.causes.places import (
-    CUTS,
     Line,
     by_constants,
     cut_elsewhere,
@@ -48,7 +47,7 @@ from compare.ports.causes.spoilt import (
     not_all_numbers,
     scaled_in_float32,
 )
-from compare.ports.cuts import VIEWS, Cut, Part
+from compare.ports.cuts import CUTS_OUT, VIEWS, Cut, Part
 from compare.ports.fault import Fault
 from compare.ports.verify import OUTPUT, Seen
 from compare.thresholds import FORWARD_FLOAT64
@@ -61,6 +60,7 @@ LAYER_KINDS = {
     "batch_norm",
     "max_pool",
     "avg_pool",
+    "nan_to_num",
 }
 
 
@@ -92,7 +92,7 @@ def explain(seen: Seen, fault: Fault, number: int) -> list[Cause]:
         if not middle.keras and turns_otherwise(seen, middle):
             return [Cause(before=fault.error)]
         if found[0].id is None:
-            works = merged(middle.torch), merged(middle.keras)
+            works = merged(seen.torch, middle.torch), merged(seen.keras, middle.keras)
             found = (
                 behind_preprocessing(seen, middle, *works, number)
                 or besides(seen, middle, *works, number)
@@ -128,7 +128,7 @@ def returned(seen: Seen, fault: Fault) -> list[Cause]:
 
 def causes_of(seen: Seen, middle: Middle) -> list[Cause]:
     """By the pieces that are left: something missing, something extra, or one thing otherwise."""
-    torch, keras = merged(middle.torch), merged(middle.keras)
+    torch, keras = merged(seen.torch, middle.torch), merged(seen.keras, middle.keras)
     casts = {work.node.kind for work in (*torch, *keras)} == {"identity"}
     known = in_short_format(seen, middle) if casts else None
     if known is not None:  # all that is left hands on what it reads, but for its format
@@ -149,7 +149,7 @@ def between_both(
     seen: Seen, middle: Middle, torch: Sequence[Work], keras: Sequence[Work]
 ) -> list[Cause]:
     """One operation of each side on the same numbers; or a few that stand for one."""
-    spoilt = not_all_numbers(middle)
+    spoilt = not_all_numbers(seen, middle)
     if spoilt is not None:
         return [spoilt]
     order = arranged(seen, middle, torch, keras)
@@ -172,7 +172,7 @@ def between_both(
         found = (
             [cut_elsewhere(seen, middle, torch[0], keras[0])]
             if found[0].id in (None, "other-layer")
-            and {torch[0].node.kind, keras[0].node.kind} <= CUTS
+            and {torch[0].node.kind, keras[0].node.kind} <= CUTS_OUT
             else found
         )
         if found[0].id is not None and found[0].id != "other-layer":
@@ -215,7 +215,8 @@ def missing(seen: Seen, middle: Middle, torch: Sequence[Work]) -> Cause:
     elif not set(kinds) <= LAYER_KINDS:
         happened = what_happened(seen, middle, middle.made, middle.due)
         if happened.id is not None:
-            id, phrase = happened.id, f"torch's {names}: what it reads {happened.phrase}"
+            id = "mask-missing" if happened.id == MASKED else happened.id
+            phrase = f"torch's {names}: what it reads {happened.phrase}"
     repairs: tuple[Repair, ...] = ()
     if middle.reader is not None:
         value = middle.cut.keras if middle.cut.keras in middle.reader.reads else ""
@@ -270,7 +271,8 @@ def extra(seen: Seen, middle: Middle, keras: Sequence[Work]) -> Cause:
             middle.made,
         )  # fmt: skip
         if happened.id is not None:
-            id, phrase = happened.id, f"keras' {names}: what it reads {happened.phrase}"
+            id = "mask-extra" if happened.id == MASKED else happened.id
+            phrase = f"keras' {names}: what it reads {happened.phrase}"
     return Cause(id, phrase, middle.error, after, (), (id,), fix, repairs=repairs)
 
 

@@ -165,11 +165,11 @@ def is_still(look: Look, node: Node) -> bool:
     """Whether a node hands on what it reads, as dropout does in evaluation."""
     if len(node.reads) == 1 and node.kind == "concat":
         return True  # joins one
-    if node.kind not in STILL | IDLE or not node.reads:
+    if not node.reads or (node.kind not in STILL | IDLE and not by_nothing(node)):
         return False
     before, after = (look.arrays.get(f"value:{v}") for v in (node.reads[0], node.writes[0]))
     if before is None or after is None:
-        return node.kind in STILL
+        return node.kind in STILL or by_nothing(node)
     return np.array_equal(before, after)
 
 
@@ -178,6 +178,12 @@ def behind_still(look: Look, value: str) -> str:
     while (maker := look.net.maker.get(value)) is not None and is_still(look, maker):
         value = maker.reads[0]
     return value
+
+
+def by_nothing(node: Node) -> bool:
+    """Whether a node multiplies by one, or adds zero."""
+    nothing = {"multiply": 1, "divide": 1, "add": 0, "subtract": 0}.get(node.kind)
+    return nothing is not None and node.settings.get("operand") == nothing
 
 
 def back_moved(seen: Seen, end: Cut, got: str) -> Array | None:

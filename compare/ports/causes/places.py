@@ -11,6 +11,7 @@ from common.graph import back
 from common.job import Repair
 from compare.evidence import relative_error
 from compare.known import KEPT_IN_FLOAT32
+from compare.ports.causes.boxes import box, cut_from
 from compare.ports.causes.cause import KNOWN, RIGHT, Cause
 from compare.ports.causes.narrow import Middle
 from compare.ports.causes.settings import Work, numbers
@@ -19,7 +20,6 @@ from compare.ports.looks import Array
 from compare.ports.verify import Seen
 from compare.thresholds import FORWARD_FLOAT64
 
-CUTS = {"slice", "crop", "narrow"}
 SHOWN = 3  # channels that are written out
 
 
@@ -47,37 +47,6 @@ def cut_elsewhere(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> Cause
     }
     id = "cut-elsewhere"
     return Cause(id, phrase, middle.error, 0.0, (), (id,), fix, repairs=repairs)
-
-
-def cut_from(x: Array, part: Array) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-    """Where along each axis but the batch's a box lies in an array, and how long it is.
-
-    An axis of one place may have been left out of it. None where it does not lie there.
-    """
-    if part.ndim == x.ndim:
-        start = start_of(x, part)
-        return (start, part.shape[1:]) if start is not None else None
-    if part.ndim != x.ndim - 1:
-        return None
-    whole = (np.expand_dims(part, axis) for axis in range(1, x.ndim))
-    return next((found for box in whole if (found := cut_from(x, box)) is not None), None)
-
-
-def start_of(x: Array, part: Array) -> tuple[int, ...] | None:
-    """Where along each axis but the batch's a box lies in an array; None where it does not."""
-    if not part.size or len(x) != len(part):
-        return None
-    for place in np.argwhere(x[0] == part[0].flat[0]):
-        box = tuple(slice(n, n + m) for n, m in zip(place, part.shape[1:], strict=True))
-        if np.array_equal(x[(slice(None), *box)], part):
-            return tuple(int(n) for n in place)
-    return None
-
-
-def box(start: Sequence[int], length: Sequence[int]) -> str:
-    """[0:16, 4:60, 4:60], channels first."""
-    ends = zip(start, length, strict=True)
-    return "[" + ", ".join(f"{n}:{n + m}" for n, m in ends) + "]"
 
 
 def other_scale(seen: Seen, middle: Middle) -> Cause | None:

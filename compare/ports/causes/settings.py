@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -15,9 +15,11 @@ from common.spec import Layer
 from compare import fixes
 from compare.evidence import relative_error
 from compare.known import KEPT_IN_FLOAT32
+from compare.ports.causes.boxes import sides_of
 from compare.ports.causes.cause import RIGHT, Cause
 from compare.ports.causes.narrow import PADDED, Middle, is_padding
-from compare.ports.looks import Array
+from compare.ports.cuts import CUTS_OUT
+from compare.ports.looks import Array, Look
 from compare.ports.verify import Seen
 
 UNHEARD = {
@@ -35,31 +37,56 @@ UNHEARD = {
 
 @dataclass(frozen=True)
 class Work:
-    """One operation with the padding that goes before it."""
+    """One operation with the padding that goes before it, and what is cut off behind it."""
 
     node: Node
     settings: dict[str, Any]
     pad: Node | None = None
+    crop: Node | None = None
 
 
-def merged(nodes: Sequence[Node]) -> list[Work]:
-    """Padding layers taken into what reads them."""
+def merged(look: Look, nodes: Sequence[Node]) -> list[Work]:
+    """Padding layers taken into what reads them; crops into the transposed convolution before."""
     found: list[Work] = []
     for node in nodes:
         before = found[-1].node if found else None
+        sides = cut_off(look, before, node)
+        if sides is not None:
+            around = found[-1].settings["padding"]
+            found[-1] = replace(
+                found[-1],
+                settings={**found[-1].settings, "padding": together(sides, around)},
+                crop=node,
+            )
+            continue
         if before is None or not is_padding(before) or node.kind not in PADDED:
             found.append(Work(node, settled(node)))
             continue
-        sides = before.settings["sides"]
         around = node.settings.get("padding", ((0, 0), (0, 0)))
-        both = tuple((a + c, b + d) for (a, b), (c, d) in zip(sides, around, strict=True))
-        more: dict[str, Any] = {"padding": both}
+        more: dict[str, Any] = {"padding": together(before.settings["sides"], around)}
         if node.kind == "max_pool":
             more["fill"] = float(before.settings.get("value") or 0.0)
         if node.kind == "avg_pool":
             more["count_border"] = True
         found[-1] = Work(node, {**node.settings, **more}, before)
     return found
+
+
+Sides = Sequence[tuple[int, int]]
+
+
+def together(a: Sides, b: Sides) -> tuple[tuple[int, int], ...]:
+    return tuple((x + z, y + w) for (x, y), (z, w) in zip(a, b, strict=True))
+
+
+def cut_off(look: Look, before: Node | None, node: Node) -> Sides | None:
+    """What a node cuts off the maps of the transposed convolution before it; None: nothing."""
+    if before is None or before.kind != "conv_transpose" or node.kind not in CUTS_OUT:
+        return None
+    if node.reads != before.writes:
+        return None
+    given, left = look.value(node.reads[0]), look.value(node.writes[0])
+    return sides_of(given, left, look.graph.channels == "last")
 
 
 def settled(node: Node) -> dict[str, Any]:
@@ -147,7 +174,8 @@ def as_it_says(
     as_set = numbers(kind, settings, sources, own, made)
     if as_set is None or relative_error(made, as_set) <= allowed:
         return as_set is not None
-    if kind == "upsample" and np.array_equal(made, made.astype(np.float32)):  # TensorFlow's resize
+    resized = kind == "upsample" and np.array_equal(made, made.astype(np.float32))  # TensorFlow's
+    if resized or kind == "attention":  # whose scale Keras makes in float32
         return relative_error(made, as_set) <= KEPT_IN_FLOAT32
     try:
         short = in_float32(kind, settings, sources)
@@ -204,6 +232,7 @@ def setting_cause(kind: str, key: str, ours: Work, theirs: Work) -> str:
         "slope": "leaky-relu-slope",
         "cut": "relu6",
         "approximate": "gelu",
+        "alpha": "lrn-alpha" if kind == "lrn" else "alpha",
         "count_border": "avgpool-padding",
         "ceil": "ceil-mode",
         "fill": "maxpool-padding",

@@ -186,9 +186,13 @@ def rounded_factors(seen: Seen, fault: Fault) -> Iterator[Repair]:
             )
 
 
-def not_all_numbers(middle: Middle) -> Cause | None:
-    """One side makes numbers that are not finite, and all others right."""
+def not_all_numbers(seen: Seen, middle: Middle) -> Cause | None:
+    """One side makes numbers that are not finite of such as are, and all others right."""
     if middle.made is None or middle.made.shape != middle.due.shape:
+        return None
+    read = {v for node in middle.torch for v in node.reads}
+    known = (seen.torch.arrays.get(f"value:{v}") for v in read)
+    if not all(x is None or np.isfinite(x).all() for x in known):
         return None
     for side, x, other in (
         ("keras", middle.made, middle.due),

@@ -112,8 +112,12 @@ def whole_gradients(seen: Seen) -> tuple[Check, list[Fault]]:
     pair = next(p for p in seen.pairs.pairs if last in p.torch.tensors.values())
     titles = pair.torch.node.name, pair.keras.node.name
     said = f"hands back another gradient of {last} than its parts do"
-    scaled = np.ptp([factors.get(name, 0.0) for name in wrong]) < allowed_whole(seen)
-    found: dict[str, Any] = {"cause": "gradient-scaled", "after": 0.0} if scaled else {}
+    known = [factors[name] for name in wrong if name in factors]
+    found: dict[str, Any] = {}
+    if not known:  # one side has none at all
+        found = {"cause": "gradient-detached", "after": 0.0}
+    elif len(known) == len(wrong) and np.ptp(known) < allowed_whole(seen):
+        found = {"cause": "gradient-scaled", "after": 0.0}
     return Check("whole", 5, Verdict.DIFFERENT, said, largest_error, allowed), [
         Fault(5, *titles, errors[last], said, **found)
     ]

@@ -3,16 +3,18 @@
 Such a part is run again. Where it hands on the largest of many numbers, on some that are large in
 one place alone: a border of zeros that one port reads around a map shows in few of a random probe's
 maxima. Where the ports bend numbers otherwise, on larger ones and on others of either sign: a relu
-of nothing but positive numbers does nothing, nor does a bound at 6 of small ones.
+of nothing but positive numbers does nothing, nor does a bound at 6 of small ones. So on numbers as
+small as a bound around zero, and on infinite ones where a port makes those finite.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +22,6 @@ from common.graph import Moves, Node
 from common.job import Unit
 from compare.evidence import relative_error
 from compare.known import KEPT_IN_FLOAT32
-from compare.ports.causes.alone import COMPARES
 from compare.ports.cuts import Cut, Part, part
 from compare.ports.fault import apart
 from compare.ports.looks import Array, both
@@ -36,9 +37,12 @@ SEVERAL = {"block", "concat"}  # kinds that hold tensors, and may end in somethi
 SCALED = ROUTES | {"multiply", "divide", "subtract", "rescale", "mean", "global_avg_pool"}
 BENDS = WITHIN_ONE | {
     "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "softplus", "hard_swish",
-    "clip", "maximum", "minimum", "abs", "where", "threshold", "softshrink", "hardshrink",
+    "clip", "maximum", "minimum", "abs", "where", "threshold", "celu", "squareplus",
+    "soft_shrink", "hard_shrink", "tanh_shrink", "log_sigmoid", "nan_to_num",
 }  # fmt: skip
-BOUNDED = {*COMPARES.keys(), *COMPARES.values()}
+FINITE = "nan_to_num"
+# Comparisons, as PyTorch calls them and Keras; none says what it compares with.
+BOUNDED = {"gt", "ge", "lt", "le", "greater", "greater_equal", "less", "less_equal"}
 ROUNDS = 6
 REACH = 1.5  # places over which the numbers fall to a third
 FACTORS = (8.0, -8.0, 64.0, -64.0)
@@ -83,13 +87,23 @@ def errors_of(seen: Seen, names: Collection[str], file: str = "") -> dict[str, S
         words = "where the largest numbers lie elsewhere than on the probe"
         numbers = fed(seen, peaked, partial(peaks, random=random, count=count))
         on_other(seen, peaked, f"{file}peaks-{count}", numbers, words, FORWARD_FLOAT64, found)
-    bent = frozenset(name for name, own in parts.items() if bends(seen, name, own))
-    nodes = [n for name in bent for n in (*seen.parts[name].nodes, *seen.torch_part(name).nodes)]
-    for count, factor in enumerate(factors(nodes) if bent else ()):
-        words = "where numbers are larger than on the probe, or of the other sign"
-        numbers = fed(seen, bent, partial(stirred, seen, factor=factor))
-        on_other(seen, bent, f"{file}stirred-{count}", numbers, words, KEPT_IN_FLOAT32, found)
+    bent = [name for name, own in parts.items() if bends(seen, name, own)]
+    wanted = {n: factors((*seen.parts[n].nodes, *seen.torch_part(n).nodes)) for n in bent}
+    for count, factor in enumerate(dict.fromkeys(f for own in wanted.values() for f in own)):
+        some = frozenset(name for name in bent if factor in wanted[name])
+        numbers = fed(seen, some, partial(stirred, seen, factor=factor))
+        own, allowed = f"{file}stirred-{count}", KEPT_IN_FLOAT32
+        on_other(seen, some, own, numbers, in_words(factor), allowed, found)
     return found
+
+
+def in_words(factor: float) -> str:
+    """Where something shows."""
+    if np.isinf(factor):
+        return "where numbers are infinite"
+    if abs(factor) < 1:
+        return "where numbers are smaller than on the probe"
+    return "where numbers are larger than on the probe, or of the other sign"
 
 
 def handed_on(seen: Seen, mine: str, due: str) -> Shown | None:
@@ -111,11 +125,23 @@ def handed_on(seen: Seen, mine: str, due: str) -> Shown | None:
         made = seen.room.replay("torch", f"on-{file}", [unit], Path(source)).value("between", end)
         if made is None:
             return None
-        error = relative_error(np.sort(numbers[f"value:{start}"].ravel()), np.sort(made.ravel()))
+        before = np.sort(numbers[f"value:{start}"].ravel())
+        error = among_finite(np.sort(made.ravel()), before, relative_error)
         if error > KEPT_IN_FLOAT32:
-            words = "where numbers are larger than on the probe, or of the other sign"
-            return Shown(error, words, file if start == mine else "")
+            return Shown(error, in_words(factor), file if start == mine else "")
     return None
+
+
+def among_finite(
+    made: Array | None, due: Array, error: Callable[[Array | None, Array], float]
+) -> float:
+    """How far two are apart where both are numbers; infinite where only one of them is."""
+    if made is None or np.isfinite(due).all() or made.size != due.size:
+        return error(made, due)
+    numbers, right = (np.sort(np.isfinite(x).ravel()) for x in (made, due))
+    if not np.array_equal(numbers, right):
+        return float("inf")
+    return error(np.where(np.isfinite(made), made, 0), np.where(np.isfinite(due), due, 0))
 
 
 def way_between(seen: Seen, mine: str, due: str) -> tuple[str, Part | None]:
@@ -130,12 +156,26 @@ def way_between(seen: Seen, mine: str, due: str) -> tuple[str, Part | None]:
 
 
 def factors(nodes: Sequence[Node]) -> tuple[float, ...]:
-    """What numbers are multiplied by, so that some lie beyond every bound of these nodes."""
-    said = [x for node in nodes if node.kind in BENDS for x in node.settings.values()]
-    bounds = [abs(x) for x in said if isinstance(x, int | float) and np.isfinite(x)]
-    far = BEYOND * max(bounds, default=0.0)
-    found = (*FACTORS, far, -far) if far > max(FACTORS) else FACTORS
-    return (*found, *NEAR) if any(node.kind in BOUNDED for node in nodes) else found
+    """What numbers are multiplied by, so that some lie beyond every bound of these nodes.
+
+    Some within a threshold around zero; a guard against a division by zero is none. And some are
+    infinite, where one makes them finite.
+    """
+    done = [each for node in nodes for each in done_by(node)]
+    said = [(w, x) for kind, settings in done if kind in BENDS for w, x in settings.items()]
+    bounds = [(w, abs(x)) for w, x in said if isinstance(x, int | float) and np.isfinite(x)]
+    far = BEYOND * max((x for _, x in bounds), default=0.0)
+    found: tuple[float, ...] = (*FACTORS, far, -far) if far > max(FACTORS) else FACTORS
+    found += tuple(x / BEYOND for word, x in bounds if word == "threshold" and x > 0)
+    kinds = {kind for kind, _ in done}
+    found += (np.inf,) if FINITE in kinds else ()
+    return (*found, *NEAR) if kinds & BOUNDED else found
+
+
+def done_by(node: Node) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    """Kinds and settings of what a node does: of a block all that it runs."""
+    known: tuple[tuple[str, Mapping[str, Any]], ...] = node.settings.get("does", ())
+    return known or ((node.kind, node.settings),)
 
 
 def on_other(
@@ -155,7 +195,8 @@ def on_other(
     ours, theirs = left["torch"], left["keras"]
     for name in names - ours.failed.keys() - theirs.failed.keys():
         cut = seen.cut_of(name)
-        error = apart(theirs.value(name, seen.target(name)), ours.value(name, cut.torch), cut)
+        made, due = theirs.value(name, seen.target(name)), ours.value(name, cut.torch)
+        error = np.inf if due is None else among_finite(made, due, partial(apart, cut=cut))
         if error > max(allowed, found[name].error if name in found else 0.0):
             found[name] = Shown(error, f"errs by {error:.1e} {words}", file)
 
@@ -183,12 +224,13 @@ def bends(seen: Seen, name: str, own: Part) -> bool:
     mine = partner(seen, name, own)
     if mine is None:
         return False
-    compared = {node.kind for node in (*mine.nodes, *own.nodes)} & BOUNDED
+    compared = {kind for n in (*mine.nodes, *own.nodes) for kind, _ in done_by(n)} & BOUNDED
     return bool(compared) or bent_by(mine.nodes) != bent_by(own.nodes)
 
 
 def bent_by(nodes: Sequence[Node]) -> list[str]:
-    return sorted(f"{n.kind} {sorted(n.settings.items())}" for n in nodes if n.kind in BENDS)
+    done = [each for node in nodes for each in done_by(node)]
+    return sorted(f"{kind} {sorted(own.items())}" for kind, own in done if kind in BENDS)
 
 
 def partner(seen: Seen, name: str, own: Part) -> Part | None:
@@ -235,7 +277,7 @@ def within_bounds(net: Net, value: str) -> bool:
     """Whether no larger number can ever be there: a sigmoid's, and what is scaled from them."""
     while value in net.maker:
         node = net.maker[value]
-        if node.kind in WITHIN_ONE:
+        if done_by(node)[-1][0] in WITHIN_ONE:
             return True
         if node.tensors or len(node.reads) != 1 or node.kind not in SCALED:
             return False

@@ -7,9 +7,12 @@ from math import prod
 
 from compare.ports.fault import Fault, looks
 from compare.ports.looks import SIDES, Look
+from compare.ports.outputs import left_over
 from compare.ports.pairing import Holder
 from compare.ports.verify import Seen
 from compare.verdict import Check, Verdict
+
+SHOWN = 3  # names in a note
 
 
 def structure(seen: Seen) -> tuple[Check, list[Fault]]:
@@ -20,15 +23,29 @@ def structure(seen: Seen) -> tuple[Check, list[Fault]]:
         f"{side} {trained:,} trainable and {other:,} other parameters"
         for side, (trained, other) in counts.items()
     )
-    if len(seen.torch.graph.outputs) != len(seen.keras.graph.outputs):
-        sizes = [len(look.graph.outputs) for look in looks(seen).values()]
-        said = f"torch returns {sizes[0]} tensors, keras {sizes[1]}"
-        faults.append(Fault(0, "", "", None, said, cause="outputs"))
+    faults += other_counts(seen)
     verdict = Verdict.DIFFERENT if faults else Verdict.SAME
     carried = len(seen.moves.carried)
     said = faults[0].detail if faults else detail
     cover = (carried, max(len(look.graph.tensors) for look in looks(seen).values()))
     return Check("structure", 0, verdict, said, coverage=cover), faults
+
+
+def other_counts(seen: Seen) -> Iterator[Fault]:
+    """Outputs that one side returns besides."""
+    sizes = [len(look.graph.outputs) for look in looks(seen).values()]
+    alone = left_over(looks(seen), seen.outputs)
+    if sizes[0] == sizes[1]:
+        return
+    for side, other in (("torch", "keras"), ("keras", "torch")):
+        if not alone[side]:
+            continue
+        look = looks(seen)[side]
+        makers = [look.net.maker.get(look.graph.outputs[name]) for name in alone[side]]
+        names = {side: ", ".join(node.name for node in makers if node), other: ""}
+        said = f"torch returns {sizes[0]} tensors, keras {sizes[1]}: nothing in {other} stands for "
+        said += f"{side}'s output {', '.join(alone[side])}"
+        yield Fault(0, names["torch"], names["keras"], None, said, cause="outputs")
 
 
 def unrelated(seen: Seen) -> str:
@@ -95,13 +112,26 @@ def without_partner(seen: Seen) -> Iterator[Fault]:
     """Layers with tensors that the other port does not have."""
     for side, other in (("torch", "keras"), ("keras", "torch")):
         for holder in getattr(seen.pairs, side):
-            if is_constant(looks(seen)[side], holder):
+            if is_constant(looks(seen)[side], holder) or not holder.live:
                 continue
             count = sum(map(prod, holder.shapes.values()))
             said = f"{side}'s {holder.node.name} ({holder.node.kind}, {count:,} parameters)"
             names = {side: holder.node.name, other: ""}
             detail = f"{said} has no partner in {other}"
             yield Fault(0, names["torch"], names["keras"], None, detail, cause="layer-missing")
+
+
+def unused(seen: Seen) -> Iterator[str]:
+    """The parameters of each side that lead to no output, and stand for none of the other's."""
+    for side, look in looks(seen).items():
+        alone = getattr(seen.moves, side)
+        used = {t for n in look.graph.nodes if n.name in look.net.live for t in n.tensors.values()}
+        left = {name: look.graph.tensors[name] for name in alone if name not in used}
+        count = sum(prod(t.shape) for t in left.values() if t.trainable)
+        if count:
+            names = ", ".join([*left][:SHOWN]) + (", ..." if len(left) > SHOWN else "")
+            said = f"{count:,} of {side}'s trainable parameters ({names}) lead to no output"
+            yield f"{said}: not compared"
 
 
 def is_constant(look: Look, holder: Holder) -> bool:

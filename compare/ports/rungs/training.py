@@ -15,7 +15,7 @@ from compare.evidence import relative_error
 from compare.ports.cuts import part
 from compare.ports.fault import Fault, apart, looks, title
 from compare.ports.looks import Look, Replay
-from compare.ports.pairing import Holder
+from compare.ports.pairing import Holder, Net
 from compare.ports.verify import Seen
 from compare.thresholds import (
     FORWARD_FLOAT64,
@@ -24,6 +24,7 @@ from compare.thresholds import (
 )
 from compare.verdict import Check, Verdict
 
+KINKED = {"relu", "leaky_relu", "prelu"}  # of twice a number they make twice as much
 NEUTRAL = {"identity", "dropout", "flatten", "reshape", "transpose", "detach"}
 
 
@@ -264,8 +265,9 @@ def other_drops(seen: Seen, drops: Mapping[str, list[Node]]) -> Iterator[Fault]:
                 )
                 detail = f"drops {theirs}, torch's {ours}"
                 yield Fault(4, node.name, same[0][1].name, None, detail, cause="dropout2d")
-    if len(left["torch"]) == len(left["keras"]):  # behind a fault nothing says which is which
-        return
+    unknown = any(place not in seen.torch.graph.shapes for place, _ in left["keras"])
+    if unknown and len(left["torch"]) == len(left["keras"]):
+        return  # behind a fault nothing says which is which
     for side, other in (("torch", "keras"), ("keras", "torch")):
         for _, node in left[side]:
             names = {side: node.name, other: ""}
@@ -275,16 +277,21 @@ def other_drops(seen: Seen, drops: Mapping[str, list[Node]]) -> Iterator[Fault]:
 
 def place_of(seen: Seen, side: str, node: Node) -> str:
     """The PyTorch value that a dropout acts on, through what keeps every number."""
-    look = looks(seen)[side]
-    value = node.reads[0]
-    while value in look.net.maker and look.net.maker[value].kind in NEUTRAL:
-        value = look.net.maker[value].reads[0]
+    value = before(looks(seen)[side].net, node.reads[0])
     if side == "torch":
         return value
     cut = seen.cuts.by_keras.get(value)
-    if cut is None:
-        return f"keras {value}"
-    value = cut.torch
-    while value in seen.torch.net.maker and seen.torch.net.maker[value].kind in NEUTRAL:
-        value = seen.torch.net.maker[value].reads[0]
+    return f"keras {value}" if cut is None else before(seen.torch.net, cut.torch)
+
+
+def before(net: Net, value: str) -> str:
+    """The value from which on a dropout does the same, wherever it stands."""
+    while value in net.maker and drops_through(net.maker[value]):
+        value = net.maker[value].reads[0]
     return value
+
+
+def drops_through(node: Node) -> bool:
+    """Whether it makes no difference if numbers are dropped before a node or behind it."""
+    straight = node.settings.get("cut") is None and not node.settings.get("threshold")
+    return node.kind in NEUTRAL or (node.kind in KINKED and straight)
