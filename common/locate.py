@@ -7,7 +7,7 @@ import importlib.util
 import sys
 import sysconfig
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +16,8 @@ from common.errors import UsageError
 
 STANDARD = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))
 ROOM = Path(__file__).parent.parent  # of a worker: this package lies in it, and the worker's own
-FOLDERS: list[str] = []  # put on the path for the port that was located last
+FOLDERS: list[str] = []  # put on the path for a port of somebody's
+PORT: list[str] = []  # that port
 OURS = ("common", "torch_impl", "tf_impl")
 THEIRS: dict[str, ModuleType] = {}  # a user's modules of these names, while ours are in their place
 
@@ -26,7 +27,7 @@ def locate(reference: str) -> Any:
     place, colon, name = reference.rpartition(":")
     if not colon or not place or not name:
         raise UsageError(f"{reference!r}: expected package.module:name or path/file.py:name")
-    with as_user():
+    with as_user() if reference in PORT else nullcontext():
         module = from_file(Path(place)) if place.endswith(".py") else from_name(place)
     if not hasattr(module, name):
         raise UsageError(f"{reference!r}: {place} has no {name!r}")
@@ -62,6 +63,7 @@ def beside(port: str, folder: str = "") -> None:
     Nothing of the port before stays: two ports may each have a layers.py.
     """
     THEIRS.clear()
+    PORT[:] = [port]
     for name, module in list(sys.modules.items()):
         homes = [getattr(module, "__file__", None)]
         if homes == [None]:  # a folder without an __init__.py
