@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -370,6 +371,20 @@ def test_a_user_may_have_a_package_of_the_name_of_ours(form, place, workers, mon
         (place / "mine" / f"{side}.py").write_text(dedent(text))
     monkeypatch.setattr("compare.ports.verify.start", lambda side, *_: nullcontext(workers[side]))
     assert main(["verify", form.format("t"), form.format("k"), *INPUT, "--quiet"]) == 0
+
+
+def test_what_stands_beside_one_port_is_not_beside_the_next(place):
+    """A worker that has seen a user's package called `common` still finds this project's own."""
+    (place / "common").mkdir()
+    (place / "common" / "spec.py").write_text("")
+    code = (
+        "from common.locate import beside, locate; from common.spec import Spec; "
+        f"beside({str(place / 'net.py')!r} + ':Net'); print(locate('common.spec:Spec') is Spec)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PORTS.parent.parent, capture_output=True, text=True
+    )
+    assert done.stdout == "True\n", done.stderr
 
 
 # ---- workers that die
