@@ -27,6 +27,7 @@ SIDES = ("torch", "keras")
 SHOWN = 3  # names in an error line
 GAP = -1.0  # what a layer without a partner costs
 SHAPE, KIND, LIKE = 6.0, 4.0, 1.0  # what the same shapes, the same kind, a related kind speak
+NAMES = 0.4  # and the same names
 CONV, DENSE = ("conv", "conv_transpose"), ("dense", "einsum_dense", "matmul", "embedding")
 PROJECTS = {"dense", "einsum_dense", "conv"}  # to queries, keys and values
 NORMS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
@@ -493,24 +494,75 @@ def is_depthwise(node: Node, shape: tuple[int, ...]) -> bool:
 
 def aligned(torch: Sequence[Holder], keras: Sequence[Holder], names: bool) -> list[Pair]:
     """The pairs of the best alignment of the two lists."""
-    rows, columns = len(torch), len(keras)
-    scores = np.array([[score(t, k, names) for k in keras] for t in torch]).reshape(rows, columns)
-    best: NDArray[np.float64] = np.zeros((rows + 1, columns + 1))
-    best[:, 0], best[0, :] = GAP * np.arange(rows + 1), GAP * np.arange(columns + 1)
-    for i in range(1, rows + 1):
-        for j in range(1, columns + 1):
-            together = best[i - 1, j - 1] + scores[i - 1, j - 1]
-            best[i, j] = max(together, best[i - 1, j] + GAP, best[i, j - 1] + GAP)
-    found, i, j = [], rows, columns
+    scores = np.array([[score(t, k) for k in keras] for t in torch])
+    scores = scores.reshape(len(torch), len(keras))
+    if names:
+        add_names(scores, torch, keras)
+    path = best_path(scores, best_up_to(scores))
+    return [Pair(torch[i], keras[j], evidence(torch[i], keras[j])) for i, j in path]
+
+
+def best_up_to(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What the best alignment of the first i of one list and the first j of the other scores."""
+    best = [
+        [GAP * j for j in range(scores.shape[1] + 1)]
+    ]  # lists: a number of an array takes ten times
+    for i, row in enumerate(scores.tolist()):
+        before, now = best[-1], [GAP * (i + 1)]
+        for j, own in enumerate(row):
+            now.append(max(before[j] + own, before[j + 1] + GAP, now[j] + GAP))
+        best.append(now)
+    return np.array(best)
+
+
+def best_path(scores: NDArray[np.float64], best: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """The places in the two lists that the best alignment puts together."""
+    found, (i, j) = [], scores.shape
     while i and j:
         if best[i, j] == best[i - 1, j - 1] + scores[i - 1, j - 1]:
             i, j = i - 1, j - 1
-            found.append(Pair(torch[i], keras[j], evidence(torch[i], keras[j])))
+            found.append((i, j))
         elif best[i, j] == best[i - 1, j] + GAP:
             i -= 1
         else:
             j -= 1
     return found[::-1]
+
+
+def add_names(
+    scores: NDArray[np.float64], torch: Sequence[Holder], keras: Sequence[Holder]
+) -> None:
+    """What names speak for pairs of one shape; not where they cannot make them the best.
+
+    Two names take 0.2 ms, those of 750 layers on either side half a minute.
+    """
+    named = np.array([[same_shape(t, k) for k in keras] for t in torch], bool)
+    named = named.reshape(scores.shape)
+
+    def spoken(i: int, j: int) -> float:
+        return NAMES * name_likeness(torch[i].node.name, keras[j].node.name)
+
+    path = best_path(scores, best_up_to(scores))
+    known = {(i, j): spoken(i, j) for i, j in path if named[i, j]}
+    enough = best_up_to(scores)[-1, -1] + sum(known.values())
+    most = scores + NAMES * named * letters_shared(torch, keras)
+    before, behind = best_up_to(most), best_up_to(most[::-1, ::-1])[::-1, ::-1]
+    through = before[:-1, :-1] + most + behind[1:, 1:]  # the best way that has this pair in it
+    for i, j in np.argwhere(named & (through >= enough - 1e-6)):
+        place = int(i), int(j)
+        scores[place] += known[place] if place in known else spoken(*place)
+
+
+def letters_shared(torch: Sequence[Holder], keras: Sequence[Holder]) -> NDArray[np.float64]:
+    """The likeness of names with their letters in the best order: no less than `name_likeness`."""
+    counts = [[Counter(in_words(h.node.name)) for h in side] for side in (torch, keras)]
+    shared = np.zeros((len(torch), len(keras)))
+    for letter in sorted({letter for side in counts for name in side for letter in name}):
+        ours, theirs = (np.array([name[letter] for name in side]) for side in counts)
+        shared += np.minimum(ours[:, None], theirs)
+    lengths = [np.array([name.total() for name in side]) for side in counts]
+    found: NDArray[np.float64] = 2 * shared / np.maximum(lengths[0][:, None] + lengths[1], 1)
+    return found
 
 
 def uncrossed(matched: Sequence[Pair]) -> list[Pair]:
@@ -630,13 +682,12 @@ def own_kind(holder: Holder) -> tuple[object, ...]:
     return holder.like
 
 
-def score(t: Holder, k: Holder, names: bool) -> float:
-    """How much speaks for the pair; far below two gaps where it cannot be one."""
+def score(t: Holder, k: Holder) -> float:
+    """How much but the names speaks for the pair; far below two gaps where it cannot be one."""
     known = kinds(t.node.kind, k.node.kind)
     if not known or (t.duty and k.duty and t.duty != k.duty):
         return 4 * GAP
-    main = shared_role(t, k)
-    same = main is not None and t.shapes[main] == k.shapes[main]
+    same = same_shape(t, k)
     if not same and sizes(t) != sizes(k) and known < KIND:
         return 4 * GAP
     total = known + (SHAPE if same else likeness(t, k))
@@ -644,7 +695,15 @@ def score(t: Holder, k: Holder, names: bool) -> float:
     total += 0.5 * (t.before == k.before) + 0.5 * (t.after == k.after)
     total += 1.0 * (t.then == k.then)
     total += 0.3 * (t.depth == k.depth) + 0.3 * (t.height == k.height)
-    return total + (0.4 * name_likeness(t.node.name, k.node.name) if names and same else 0.0)
+    return total
+
+
+def same_shape(t: Holder, k: Holder) -> bool:
+    """Whether they may be a pair, and what tells most of both is of one shape."""
+    if not kinds(t.node.kind, k.node.kind) or (t.duty and k.duty and t.duty != k.duty):
+        return False
+    main = shared_role(t, k)
+    return main is not None and t.shapes[main] == k.shapes[main]
 
 
 def kinds(a: str, b: str) -> float:
@@ -681,8 +740,12 @@ def likeness(t: Holder, k: Holder) -> float:
 
 def name_likeness(a: str, b: str) -> float:
     """Of the numbers and letters in two names."""
-    left, right = (" ".join(findall(r"[a-z]+|\d+", name.lower())) for name in (a, b))
-    return SequenceMatcher(None, left, right, autojunk=False).ratio()
+    return SequenceMatcher(None, in_words(a), in_words(b), autojunk=False).ratio()
+
+
+def in_words(name: str) -> str:
+    """The numbers and letters in a name."""
+    return " ".join(findall(r"[a-z]+|\d+", name.lower()))
 
 
 def evidence(t: Holder, k: Holder) -> tuple[str, ...]:
