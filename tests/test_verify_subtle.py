@@ -93,5 +93,11 @@ def test_dropout_in_front_of_another_layer_is_told(verified):
     assert found["exit_status"] == 1
 
 
+def test_dropout_where_the_other_port_drops_whole_samples_is_told_with_both_places(verified):
+    found = verified("Dropping", {"place": "both"}, {"place": "both", "whole": True})
+    assert [c["cause"] for c in found["culprits"]] == ["dropout2d"]
+    assert all(found["culprits"][0][side] for side in ("torch", "keras"))
+
+
 def test_dropout_on_either_side_of_a_relu_is_the_same(verified):
     assert verified("Dropping", {}, {"place": "before"})["exit_status"] == 0

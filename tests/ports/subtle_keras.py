@@ -54,9 +54,10 @@ def twins(shared=False):
     return keras.Model(inputs, pool(left(inputs[0])) - pool(right(inputs[1])))
 
 
-def dropping(place="behind"):
+def dropping(place="behind", whole=False):
     x = keras.Input((7,))
     drop = layers.Dropout(0.4)
-    y = layers.Dense(6)(drop(x) if place == "first" else x)
+    first = layers.Dropout(0.4, noise_shape=(None, 1)) if whole else drop
+    y = layers.Dense(6)(first(x) if place in ("first", "both") else x)
     y = layers.ReLU()(drop(y) if place == "before" else y)
-    return keras.Model(x, layers.Dense(4)(drop(y) if place == "behind" else y))
+    return keras.Model(x, layers.Dense(4)(drop(y) if place in ("behind", "both") else y))

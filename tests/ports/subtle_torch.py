@@ -71,6 +71,6 @@ class Dropping(nn.Module):
         self.place = place
 
     def forward(self, x):
-        x = self.fc1(self.drop(x) if self.place == "first" else x)
+        x = self.fc1(self.drop(x) if self.place in ("first", "both") else x)
         x = F.relu(self.drop(x) if self.place == "before" else x)
-        return self.fc2(self.drop(x) if self.place == "behind" else x)
+        return self.fc2(self.drop(x) if self.place in ("behind", "both") else x)

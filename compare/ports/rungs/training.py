@@ -268,8 +268,18 @@ def other_drops(seen: Seen, drops: Mapping[str, list[Node]]) -> Iterator[Fault]:
     unknown = any(place not in seen.torch.graph.shapes for place, _ in left["keras"])
     if unknown and len(left["torch"]) == len(left["keras"]):
         return  # behind a fault nothing says which is which
+    whole = {
+        side: {place_of(seen, side, node): node for node in whole_branches(look)}
+        for side, look in looks(seen).items()
+    }
     for side, other in (("torch", "keras"), ("keras", "torch")):
-        for _, node in left[side]:
+        for place, node in left[side]:
+            branch = whole[other].get(place)
+            if branch is not None:
+                names = {side: node.name, other: branch.name}
+                detail = f"{other} drops whole samples here, {side} less than that"
+                yield Fault(4, names["torch"], names["keras"], None, detail, cause="dropout2d")
+                continue
             names = {side: node.name, other: ""}
             detail = f"{side} drops {node.settings['rate']:g} here, {other} nothing"
             yield Fault(4, names["torch"], names["keras"], None, detail, cause="dropout-missing")
