@@ -12,7 +12,7 @@ import compare
 PORTS = Path(__file__).parent / "ports"
 SHAPES: dict[str, Any] = {
     "Square": (3, 6, 6), "Twins": [(3, 6, 9), (3, 6, 9)], "Dropping": (7,),
-    "Places": (3, 6, 8),
+    "Places": (3, 6, 8), "Turned": (3, 5, 6),
 }  # fmt: skip
 KERAS = {"Places": "Places"}
 
@@ -38,6 +38,11 @@ def test_a_norm_over_whole_maps_holds_its_numbers_in_the_ports_own_order(verifie
     """(C, H, W) in PyTorch and (H, W, C) in Keras, which have one shape where all are six."""
     found = verified("Square")
     assert (found["exit_status"], found["outputs_apart"] < 1e-12) == (0, True)
+
+
+def test_a_norm_along_another_axis_of_square_maps_does_not_turn_what_is_behind_it(verified):
+    found = verified("Square", {"kind": "channels"}, {"kind": "channels", "axis": 1})
+    assert causes(found) == [(None, "norm", "layer_normalization")]
 
 
 def test_a_stride_along_the_other_axis_of_square_maps_is_the_only_culprit(verified):
@@ -95,3 +100,10 @@ def test_dropout_in_front_of_another_layer_is_told(verified):
 
 def test_dropout_on_either_side_of_a_relu_is_the_same(verified):
     assert verified("Dropping", {}, {"place": "before"})["exit_status"] == 0
+
+
+def test_maps_behind_a_dense_layer_lie_as_those_in_front_of_it(verified):
+    """Else what is flattened behind a fault, channels last, is taken for another order."""
+    found = verified("Turned", keras={"act": "tanh"})
+    assert [cause for cause, _, _ in causes(found)] == ["other-activation"]
+    assert found["repairs"]["outputs_apart"] < 1e-12

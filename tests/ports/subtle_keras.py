@@ -11,11 +11,13 @@ class DepthToSpace(layers.Layer):
         return tf.concat([x, x, x], -1)
 
 
-def square(kind="norm", stride=(1, 2), mode="reflect"):
+def square(kind="norm", stride=(1, 2), mode="reflect", axis=-1):
     x = keras.Input((6, 6, 3))
     y = layers.Conv2D(6, 3, padding="same")(x)
     if kind == "norm":
         y = layers.LayerNormalization(axis=[1, 2, 3], epsilon=1e-5)(y)
+    if kind == "channels":
+        y = layers.ReLU()(layers.LayerNormalization(axis=axis, epsilon=1e-5)(y))
     if kind == "strides":
         y = layers.ReLU()(layers.Conv2D(6, 1, stride)(y))
     if kind == "slopes":
@@ -60,3 +62,10 @@ def dropping(place="behind"):
     y = layers.Dense(6)(drop(x) if place == "first" else x)
     y = layers.ReLU()(drop(y) if place == "before" else y)
     return keras.Model(x, layers.Dense(4)(drop(y) if place == "behind" else y))
+
+
+def turned(act="relu"):
+    x = keras.Input((5, 6, 3))
+    y = layers.Activation(act)(layers.Dense(4)(x))
+    y = layers.Conv2D(4, 3, padding="same", activation="relu")(y)
+    return keras.Model(x, layers.Dense(4)(layers.Flatten()(y)))
