@@ -81,6 +81,12 @@ def test_what_both_ports_return_axis_by_axis_is_the_same(verified, kind):
     assert (found["exit_status"], found["culprits"]) == (0, [])
 
 
+def test_either_of_two_channels_that_are_as_large_may_have_the_gradient_of_their_maximum(verified):
+    """PyTorch hands it to one of them, TensorFlow half of it to each."""
+    found = verified("Places", {"kind": "doubled"}, {"kind": "doubled"})
+    assert (found["exit_status"], found["culprits"]) == (0, [])
+
+
 def test_a_gradient_that_is_lost_on_the_way_is_not_said_to_be_scaled(verified):
     found = verified("Places", {"kind": "lost"}, {"kind": "mean"})
     assert [c["cause"] for c in found["culprits"]] == ["gradient-detached"]
