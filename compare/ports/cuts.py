@@ -539,7 +539,11 @@ def turns(graph: Graph, value: str, source: str) -> list[tuple[int, ...]] | None
     found: list[tuple[int, ...]] = []
     while value != source:
         maker = next((n for n in graph.nodes if value in n.writes), None)
-        if maker is None or maker.kind != "transpose" or "axes" not in maker.settings:
+        if (
+            maker is None
+            or maker.kind != "transpose"
+            or not (maker.reads and "axes" in maker.settings)
+        ):
             return None
         found.insert(0, tuple(maker.settings["axes"]))
         value = maker.reads[0]
