@@ -103,9 +103,8 @@ def flipped_in_float32(errors: Iterable[float]) -> float:
 SIXTH = float(np.float32(1 / 6)) * 6  # of a hard sigmoid, as PyTorch's backward pass holds it
 
 
-def tied_maxima(x: Array) -> Array:
-    """Where x (N, C, ...) shares the largest number of its map with another place."""
-    axes = tuple(range(2, x.ndim))
+def tied_maxima(x: Array, axes: tuple[int, ...]) -> Array:
+    """Where x shares the largest number along these axes with another place."""
     largest = x == x.max(axis=axes, keepdims=True)
     return np.asarray(largest & (largest.sum(axis=axes, keepdims=True) > 1))
 

@@ -252,6 +252,10 @@ MISFITS = {
         {**FC, **CONV, "conv.bias": np.ones(5, np.float32)},
         ["conv.bias (5,)", "(4,)"],
     ),
+    "DataParallel's": (
+        {f"module.{name}": x for name, x in {**FC, **CONV}.items()},
+        ["begins with module.", "removeprefix('module.')"],
+    ),
 }
 
 

@@ -12,7 +12,7 @@ import compare
 PORTS = Path(__file__).parent / "ports"
 SHAPES: dict[str, Any] = {
     "Square": (3, 6, 6), "Twins": [(3, 6, 9), (3, 6, 9)], "Dropping": (7,),
-    "Places": (3, 6, 8),
+    "Places": (3, 6, 8), "Turned": (3, 5, 6),
 }  # fmt: skip
 KERAS = {"Places": "Places"}
 
@@ -38,6 +38,11 @@ def test_a_norm_over_whole_maps_holds_its_numbers_in_the_ports_own_order(verifie
     """(C, H, W) in PyTorch and (H, W, C) in Keras, which have one shape where all are six."""
     found = verified("Square")
     assert (found["exit_status"], found["outputs_apart"] < 1e-12) == (0, True)
+
+
+def test_a_norm_along_another_axis_of_square_maps_does_not_turn_what_is_behind_it(verified):
+    found = verified("Square", {"kind": "channels"}, {"kind": "channels", "axis": 1})
+    assert causes(found) == [(None, "norm", "layer_normalization")]
 
 
 def test_a_stride_along_the_other_axis_of_square_maps_is_the_only_culprit(verified):
@@ -76,6 +81,12 @@ def test_what_both_ports_return_axis_by_axis_is_the_same(verified, kind):
     assert (found["exit_status"], found["culprits"]) == (0, [])
 
 
+def test_either_of_two_channels_that_are_as_large_may_have_the_gradient_of_their_maximum(verified):
+    """PyTorch hands it to one of them, TensorFlow half of it to each."""
+    found = verified("Places", {"kind": "doubled"}, {"kind": "doubled"})
+    assert (found["exit_status"], found["culprits"]) == (0, [])
+
+
 def test_a_gradient_that_is_lost_on_the_way_is_not_said_to_be_scaled(verified):
     found = verified("Places", {"kind": "lost"}, {"kind": "mean"})
     assert [c["cause"] for c in found["culprits"]] == ["gradient-detached"]
@@ -101,3 +112,17 @@ def test_dropout_where_the_other_port_drops_whole_samples_is_told_with_both_plac
 
 def test_dropout_on_either_side_of_a_relu_is_the_same(verified):
     assert verified("Dropping", {}, {"place": "before"})["exit_status"] == 0
+
+
+def test_maps_behind_a_dense_layer_lie_as_those_in_front_of_it(verified):
+    """Else what is flattened behind a fault, channels last, is taken for another order."""
+    found = verified("Turned", keras={"act": "tanh"})
+    assert [cause for cause, _, _ in causes(found)] == ["other-activation"]
+    assert found["repairs"]["outputs_apart"] < 1e-12
+
+
+def test_an_axis_has_another_number_where_channels_lie_last_and_is_no_cause(verified):
+    found = verified("Turned", {"norm": True}, {"norm": 1e-2})
+    assert [cause for cause, _, _ in causes(found)] == ["layer_norm-eps"]
+    assert found["repairs"]["outputs_apart"] < 1e-12
+    assert verified("Turned", {"norm": True}, {"norm": 1e-5})["exit_status"] == 0

@@ -309,8 +309,23 @@ def load_weights(model: nn.Module, load: Load) -> None:
     }
     said = [f"{word}: {few(items)}" for word, items in wrong.items() if items]
     if said:
+        prefix = prefix_of(list(state), [name for name in own if name not in counters])
+        if prefix:
+            said += [
+                f"each name in it begins with {prefix} as a wrapped model's do: save "
+                f"{{name.removeprefix('{prefix}'): x for name, x in state.items()}}"
+            ]
         raise UsageError(f"{load.weights} does not fit {type(model).__name__}; {'; '.join(said)}")
     model.load_state_dict(state, strict=False)  # a counter alone may be missing
+
+
+def prefix_of(held: list[str], own: list[str]) -> str:
+    """What DataParallel ("module.") or compile ("_orig_mod.") put in front of each name; or ""."""
+    prefixes = [name.removesuffix(own[0]) for name in held if own and name.endswith(f".{own[0]}")]
+    for prefix in prefixes:
+        if all(name.startswith(prefix) for name in held) and {prefix + n for n in own} <= {*held}:
+            return prefix
+    return ""
 
 
 def few(items: list[str]) -> str:

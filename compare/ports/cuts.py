@@ -518,12 +518,36 @@ def as_read(keras: Graph, torch: Graph, cuts: Cuts, theirs: str, ours: str) -> M
     if node is None or mine is None or node.kind in TURNS or not node.reads:
         return None
     read = cuts.by_keras.get(node.reads[0])
-    if read is None or read.torch not in mine.reads or len(read.moves) > 1:
+    if read is None or len(read.moves) > 1:
+        return None
+    ways = [turns(torch, value, read.torch) for value in mine.reads]
+    before = next((way for way in ways if way is not None), None)
+    if before is None:
         return None
     shapes = keras.shapes[read.keras], keras.shapes[theirs], torch.shapes[ours]
     maps = {len(shape) for shape in shapes} in ({n} for n in MAPS)
-    turned = all(word == "transpose" for word, _ in read.moves)
-    return read.moves if maps and turned else None
+    if not maps or any(word != "transpose" for word, _ in read.moves):
+        return None
+    axes = tuple(range(len(shapes[0]) + 1))
+    for order in (*(order for _, order in read.moves), *before):
+        axes = tuple(axes[i] for i in order)
+    return () if axes == tuple(sorted(axes)) else (("transpose", axes),)
+
+
+def turns(graph: Graph, value: str, source: str) -> list[tuple[int, ...]] | None:
+    """The transposes that make a value of another one, in turn; None where more does."""
+    found: list[tuple[int, ...]] = []
+    while value != source:
+        maker = next((n for n in graph.nodes if value in n.writes), None)
+        if (
+            maker is None
+            or maker.kind != "transpose"
+            or not (maker.reads and "axes" in maker.settings)
+        ):
+            return None
+        found.insert(0, tuple(maker.settings["axes"]))
+        value = maker.reads[0]
+    return found
 
 
 Nearly = Callable[[str, str, Sequence[Moves]], Moves | None]

@@ -25,7 +25,7 @@ PLACEWISE = {
 }  # fmt: skip
 KEEPS_MAPS = PLACEWISE | {
     "conv", "conv_transpose", "max_pool", "avg_pool", "adaptive_avg_pool", "adaptive_max_pool",
-    "pad", "upsample", "lrn", "layer_norm", "group_norm", "concat", "block",
+    "pad", "upsample", "lrn", "layer_norm", "group_norm", "concat", "block", "dense",
 }  # fmt: skip
 FLATTENS = {"flatten", "reshape"}
 

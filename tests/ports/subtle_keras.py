@@ -11,11 +11,13 @@ class DepthToSpace(layers.Layer):
         return tf.concat([x, x, x], -1)
 
 
-def square(kind="norm", stride=(1, 2), mode="reflect"):
+def square(kind="norm", stride=(1, 2), mode="reflect", axis=-1):
     x = keras.Input((6, 6, 3))
     y = layers.Conv2D(6, 3, padding="same")(x)
     if kind == "norm":
         y = layers.LayerNormalization(axis=[1, 2, 3], epsilon=1e-5)(y)
+    if kind == "channels":
+        y = layers.ReLU()(layers.LayerNormalization(axis=axis, epsilon=1e-5)(y))
     if kind == "strides":
         y = layers.ReLU()(layers.Conv2D(6, 1, stride)(y))
     if kind == "slopes":
@@ -39,6 +41,8 @@ class Places(keras.Model):
             return ops.reshape(x, (-1, 4 * 6, 6))
         if self.kind == "last":
             return x
+        if self.kind == "doubled":
+            return ops.max(ops.concatenate([x, x], -1), -1, keepdims=True)
         if self.kind == "largest":
             return x / ops.max(x)
         if self.kind == "columns":
@@ -61,3 +65,11 @@ def dropping(place="behind", whole=False):
     y = layers.Dense(6)(first(x) if place in ("first", "both") else x)
     y = layers.ReLU()(drop(y) if place == "before" else y)
     return keras.Model(x, layers.Dense(4)(drop(y) if place in ("behind", "both") else y))
+
+
+def turned(act="relu", norm=0.0):
+    x = keras.Input((5, 6, 3))
+    y = layers.Dense(4)(x)
+    y = layers.Activation(act)(layers.LayerNormalization(epsilon=norm)(y) if norm else y)
+    y = layers.Conv2D(4, 3, padding="same", activation="relu")(y)
+    return keras.Model(x, layers.Dense(4)(layers.Flatten()(y)))

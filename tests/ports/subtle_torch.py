@@ -11,7 +11,7 @@ class Square(nn.Module):
     def __init__(self, kind="norm", slopes=6):
         super().__init__()
         self.conv, self.kind = nn.Conv2d(3, 6, 3, padding=1), kind
-        self.norm = nn.LayerNorm([6, 6, 6])
+        self.norm = nn.LayerNorm(6 if kind == "channels" else [6, 6, 6])
         self.thin = nn.Conv2d(6, 6, 1, (1, 2))
         self.prelu = nn.PReLU(slopes)
         self.fc = nn.Linear(6, 4)
@@ -20,6 +20,8 @@ class Square(nn.Module):
         x = self.conv(x)
         if self.kind == "norm":
             x = self.norm(x)
+        if self.kind == "channels":
+            x = F.relu(self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
         if self.kind == "strides":
             x = F.relu(self.thin(x))
         if self.kind == "slopes":
@@ -45,6 +47,8 @@ class Places(nn.Module):
             return x.flatten(2).transpose(1, 2)
         if self.kind == "last":
             return x.permute(0, 2, 3, 1)
+        if self.kind == "doubled":
+            return torch.cat([x, x], 1).max(1, keepdim=True)[0]
         if self.kind == "largest":
             return x / x.max()
         if self.kind == "lost":
@@ -74,3 +78,18 @@ class Dropping(nn.Module):
         x = self.fc1(self.drop(x) if self.place in ("first", "both") else x)
         x = F.relu(self.drop(x) if self.place == "before" else x)
         return self.fc2(self.drop(x) if self.place in ("behind", "both") else x)
+
+
+class Turned(nn.Module):
+    """Channels last, but for the convolution: features are flattened as Keras flattens them."""
+
+    def __init__(self, norm=False):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(3, 4), nn.Linear(5 * 6 * 4, 4)
+        self.norm = nn.LayerNorm(4) if norm else nn.Identity()
+        self.conv = nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x):
+        x = torch.relu(self.norm(self.fc1(x.permute(0, 2, 3, 1))))
+        x = torch.relu(self.conv(x.permute(0, 3, 1, 2)))
+        return self.fc2(x.permute(0, 2, 3, 1).flatten(1))

@@ -138,6 +138,8 @@ def causes_of(seen: Seen, middle: Middle) -> list[Cause]:
     if keras and not torch:
         return [extra(seen, middle, keras)]
     if not torch and not keras:
+        if middle.local[middle.cut.keras].torch == middle.cut.torch:
+            return [Cause(before=middle.error)]  # what both read is one value, and not made alike
         phrase = f"reads what is torch's {middle.local[middle.cut.keras].torch}, torch's reads "
         phrase += middle.cut.torch
         repairs, id = reads_instead(seen, middle), "wrong-source"

@@ -135,6 +135,8 @@ def by_settings(
         if key not in UNHEARD and ours.settings.get(key) != theirs.settings.get(key)
         and ((key in ours.settings and key in theirs.settings) or key == "fill")
     ]  # fmt: skip
+    if "axes" in keys and same_axes(seen, middle, ours, theirs):
+        keys.remove("axes")
     own = {**own_t, **own_k}
     if not keys:
         return []
@@ -160,6 +162,19 @@ def by_settings(
         )
         for key in needed
     ]
+
+
+def same_axes(seen: Seen, middle: Middle, ours: Work, theirs: Work) -> bool:
+    """Whether Keras' axes, counted as of (N, C, ...), are PyTorch's in the order of its value."""
+    value = theirs.node.reads[0]
+    cut, rank = middle.local.get(value), len(seen.keras.graph.shapes[value]) + 1
+    if cut is None or any(word != "transpose" for word, _ in cut.moves):
+        return False
+    last = seen.keras.graph.channels == "last" and rank > 3
+    axes = [(rank - 1 if a == 1 else a - 1) if last and a else a for a in theirs.settings["axes"]]
+    for _, order in cut.moves:
+        axes = [order.index(a) for a in axes]
+    return sorted(axes) == sorted(ours.settings["axes"])
 
 
 def as_it_says(

@@ -182,9 +182,12 @@ def ties(seen: Seen, own: Part, origin: Cut) -> Array | None:
     x = seen.torch.value(origin.torch)
     if relus and not pools:
         return np.asarray(x == 0)
-    whole = {"global_max_pool", "adaptive_max_pool", "max"}
+    along = [n.settings["axes"] for n in read if n.kind == "max" and "axes" in n.settings]
+    whole = {"global_max_pool", "adaptive_max_pool"} | (set() if along else {"max"})
     if x.ndim >= 3 and any(node.kind in whole for node in (*own.nodes, *read)):
-        return known.tied_maxima(x)
+        along.append(range(2, x.ndim))
+    if along:
+        return np.asarray(np.any([known.tied_maxima(x, tuple(a)) for a in along], axis=0))
     pool = next((node for node in read if node.kind == "max_pool"), None)
     if pool is None or x.ndim != 4:
         return None
