@@ -531,6 +531,10 @@ def as_read(keras: Graph, torch: Graph, cuts: Cuts, theirs: str, ours: str) -> M
     axes = tuple(range(len(shapes[0]) + 1))
     for order in (*(order for _, order in read.moves), *before):
         axes = tuple(axes[i] for i in order)
+    channel = len(axes) - 1 if keras.channels == "last" else 1
+    places = [axis for axis in axes if axis not in (0, channel)]
+    if places != sorted(places):
+        return None  # height and width that change places are no way in which maps are kept
     return () if axes == tuple(sorted(axes)) else (("transpose", axes),)
 
 
