@@ -94,7 +94,7 @@ def right_when_repaired(seen: Seen, fault: Fault, replay: Replay) -> bool:
     if made is None or fault.hidden or not fault.error:
         return False
     maps = list(seen.torch.graph.shapes.values())
-    allowed = min(KEPT_IN_FLOAT32, 1e-3 * fault.error)
+    allowed = min(KEPT_IN_FLOAT32, 1e-3 * fault.error)  # and far below what it was told to err by
     for value in (seen.cut_of(fault.part).torch, *cuts.values(seen.torch.net)):
         due = seen.torch.arrays.get(f"value:{value}")
         if due is None or due.size != made.size:

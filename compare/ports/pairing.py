@@ -504,9 +504,8 @@ def aligned(torch: Sequence[Holder], keras: Sequence[Holder], names: bool) -> li
 
 def best_up_to(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """What the best alignment of the first i of one list and the first j of the other scores."""
-    best = [
-        [GAP * j for j in range(scores.shape[1] + 1)]
-    ]  # lists: a number of an array takes ten times
+    first = [GAP * j for j in range(scores.shape[1] + 1)]
+    best = [first]  # of lists, since a number of an array takes ten times as long
     for i, row in enumerate(scores.tolist()):
         before, now = best[-1], [GAP * (i + 1)]
         for j, own in enumerate(row):
